@@ -1,0 +1,1 @@
+//! Hit and record → verdict: views of the record, error positions, evidence, tenant.

@@ -1,0 +1,1 @@
+//! The flags: the only file that knows the argument parser.

@@ -1,0 +1,1 @@
+//! Text → Raw → Settings → built parts.

@@ -1,0 +1,223 @@
+//! The nouns: what flows between the rooms. Plain values, no behaviour beyond adding them up.
+//!
+//! A source reads bytes, framing cuts [`Record`]s out of them, attribution turns a hit record into [`Fault`]s,
+//! aggregation adds faults up in a [`Delta`], the ledger folds deltas. Labels are shared strings (`Arc<str>`), so a
+//! delta outlives the catalogue that named its codes. Imports nothing of ours; knows no clock: times are arguments.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A metric label value, or a name that may become one. UTF-8, cleaned of control characters, at most 128 bytes.
+pub type Label = Arc<str>;
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millis(pub i64);
+
+/// Label values that are ours alone; input never becomes one of them.
+pub mod reserved {
+    /// Provider certain, code not in the catalogue (its category too).
+    pub const UNKNOWN: &str = "_unknown";
+    /// Label overflow.
+    pub const OTHER: &str = "_other";
+    /// The unsettled part of an ambiguous count.
+    pub const OPEN: &str = "_open";
+    /// A tenant that nobody named.
+    pub const NO_TENANT: &str = "-";
+}
+
+/// What is judged: one line or several joined, wrappers removed.
+#[derive(Debug, Clone, Default)]
+pub struct Record<'a> {
+    /// The event's own text; joined lines are separated by `\n`, without a trailing one.
+    pub text: Cow<'a, [u8]>,
+    /// What the removed wrappers said.
+    pub envelope: Envelope,
+}
+
+/// Facts that a wrapper (syslog, CRI, docker) carried beside the text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// Syslog app-name, or the tag before `[pid]:`.
+    pub app: Option<String>,
+    /// From a syslog priority: severity 0 to 4 (emergency to warning) is true, 5 to 7 false.
+    pub failing: Option<bool>,
+    /// Parameters of RFC 5424 structured data, in order, element ids left out.
+    pub structured: Vec<(String, String)>,
+}
+
+/// Where a record comes from, as far as an operator may map it to a provider or tenant.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    pub path: Option<String>,
+    pub topic: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// One provider is proven and one code of it is settled.
+    Match,
+    /// An error is there, but provider or code is not settled.
+    Ambiguous,
+    /// A shared or look-alike code next to proof of somebody not loaded.
+    Foreign,
+}
+
+/// Whether an error stands on its own or below another one of the same record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Role {
+    #[default]
+    Outer,
+    /// A cause inside a cause.
+    Cause,
+}
+
+/// One verdict about one record. `None` is "not settled".
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    pub verdict: Verdict,
+    pub provider: Option<Label>,
+    pub code: Option<Label>,
+    /// The code as the response carried it.
+    pub wire_code: Option<Label>,
+    pub category: Option<Label>,
+    pub tenant: Option<Label>,
+    /// Sorted `provider:code`; of an ambiguous verdict only.
+    pub candidates: Vec<Label>,
+    /// `provider.id` of the rule, where exactly one remains.
+    pub rule: Option<Label>,
+    /// Why, in words for people, strongest first.
+    pub evidence: Vec<String>,
+    pub role: Role,
+}
+
+/// Why a tenant value did not become a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TenantRefusal {
+    /// `tenant_allow` does not match.
+    Syntax,
+    /// The shape of a national id.
+    NationalId,
+    Email,
+    Uuid,
+    Secret,
+}
+
+impl TenantRefusal {
+    pub const ALL: [TenantRefusal; 5] =
+        [TenantRefusal::Syntax, TenantRefusal::NationalId, TenantRefusal::Email, TenantRefusal::Uuid, TenantRefusal::Secret];
+
+    /// The value of the label `reason`.
+    pub fn name(self) -> &'static str {
+        match self {
+            TenantRefusal::Syntax => "syntax",
+            TenantRefusal::NationalId => "national_id",
+            TenantRefusal::Email => "email",
+            TenantRefusal::Uuid => "uuid",
+            TenantRefusal::Secret => "secret",
+        }
+    }
+}
+
+/// All that attribution says of one record.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Judgement {
+    pub faults: Vec<Fault>,
+    pub tenant_refused: Option<TenantRefusal>,
+}
+
+/// Why bytes were read and not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SkipReason {
+    /// Behind the line limit; the head of the line was matched.
+    Oversized,
+    /// Behind the limit of what a compressed input may unpack to.
+    Expansion,
+    /// A source could not turn them into text.
+    Undecodable,
+}
+
+impl SkipReason {
+    pub const ALL: [SkipReason; 3] = [SkipReason::Oversized, SkipReason::Expansion, SkipReason::Undecodable];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            SkipReason::Oversized => "oversized",
+            SkipReason::Expansion => "expansion",
+            SkipReason::Undecodable => "undecodable",
+        }
+    }
+}
+
+/// What was read from one source and what became of it.
+///
+/// `lines = matched + ambiguous_lines + foreign_lines + undecodable + unmatched`, and
+/// `bytes = consumed + skipped + pending`: both sums are held by tests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceCounts {
+    /// Physical lines; of `-0` input, records.
+    pub lines: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Bytes read and not looked at, by [`SkipReason`] in the order of `ALL`.
+    pub skipped: [u64; SkipReason::ALL.len()],
+    /// Records that hold a match, counted at their first line.
+    pub matched: u64,
+    pub ambiguous_lines: u64,
+    pub foreign_lines: u64,
+    pub undecodable: u64,
+    pub unmatched: u64,
+    /// Lines that were cut at the line limit.
+    pub oversized: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ErrorKey {
+    pub provider: Label,
+    pub category: Label,
+    pub code: Label,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TenantKey {
+    pub provider: Label,
+    pub category: Label,
+    pub tenant: Label,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AmbiguousKey {
+    /// Or [`reserved::OPEN`].
+    pub provider: Label,
+    /// Or [`reserved::OPEN`].
+    pub code: Label,
+}
+
+/// How often, and between when and when as far as times are known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub count: u64,
+    pub first: Option<Millis>,
+    pub last: Option<Millis>,
+}
+
+/// What one worker counted since its last delta, and how far its source was when it had counted exactly that.
+/// Deltas add up in any order to the same totals.
+#[derive(Debug, Clone, Default)]
+pub struct Delta {
+    /// The value of the label `source`.
+    pub source: Label,
+    pub counts: SourceCounts,
+    /// Bytes read whose record is not complete yet: a level, not a count.
+    pub pending_bytes: u64,
+    pub errors: HashMap<ErrorKey, Seen>,
+    pub tenants: HashMap<TenantKey, Seen>,
+    pub ambiguous: HashMap<AmbiguousKey, Seen>,
+    /// Foreign verdicts.
+    pub foreign: u64,
+    /// By [`TenantRefusal`] in the order of `ALL`.
+    pub tenant_refused: [u64; TenantRefusal::ALL.len()],
+    /// When the last hit record arrived or says it was written.
+    pub last_event: Option<Millis>,
+}

@@ -1,0 +1,1 @@
+//! The truth → the world: exposition text, HTTP.

@@ -1,0 +1,1 @@
+//! Bytes → records: line bounds, wrappers, stack traces as one event.

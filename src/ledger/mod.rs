@@ -1,0 +1,1 @@
+//! Deltas → the truth that is exposed.

@@ -1,0 +1,1 @@
+//! Chunk → hits: prefilter, then verify.

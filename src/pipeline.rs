@@ -1,0 +1,1 @@
+//! Framing, matcher, attribution and aggregation joined.

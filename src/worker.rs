@@ -1,0 +1,1 @@
+//! One source, one pipeline, the tick.

@@ -1,0 +1,1 @@
+//! The one integration binary: cases are files under `tests/cases`, servers are real.
