@@ -105,8 +105,13 @@ pub enum TenantRefusal {
 }
 
 impl TenantRefusal {
-    pub const ALL: [TenantRefusal; 5] =
-        [TenantRefusal::Syntax, TenantRefusal::NationalId, TenantRefusal::Email, TenantRefusal::Uuid, TenantRefusal::Secret];
+    pub const ALL: [TenantRefusal; 5] = [
+        TenantRefusal::Syntax,
+        TenantRefusal::NationalId,
+        TenantRefusal::Email,
+        TenantRefusal::Uuid,
+        TenantRefusal::Secret,
+    ];
 
     /// The value of the label `reason`.
     pub fn name(self) -> &'static str {
@@ -118,6 +123,18 @@ impl TenantRefusal {
             TenantRefusal::Secret => "secret",
         }
     }
+}
+
+/// What a catalogue says of a code, for people and for `faultline_code_info`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeInfo {
+    pub category: Label,
+    pub severity: Label,
+    pub fault: Label,
+    /// `true` or `false`.
+    pub retryable: Label,
+    pub title: Label,
+    pub remediation: Label,
 }
 
 /// All that attribution says of one record.
