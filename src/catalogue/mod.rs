@@ -5,7 +5,10 @@
 //! tables of them. Pure: files are read by `config`.
 
 pub mod schema;
+pub mod diagnostic;
+mod yaml;
 pub mod load;
+mod lint;
 pub mod pattern;
 pub mod compile;
 
