@@ -105,8 +105,13 @@ pub enum TenantRefusal {
 }
 
 impl TenantRefusal {
-    pub const ALL: [TenantRefusal; 5] =
-        [TenantRefusal::Syntax, TenantRefusal::NationalId, TenantRefusal::Email, TenantRefusal::Uuid, TenantRefusal::Secret];
+    pub const ALL: [TenantRefusal; 5] = [
+        TenantRefusal::Syntax,
+        TenantRefusal::NationalId,
+        TenantRefusal::Email,
+        TenantRefusal::Uuid,
+        TenantRefusal::Secret,
+    ];
 
     /// The value of the label `reason`.
     pub fn name(self) -> &'static str {
