@@ -17,6 +17,8 @@ mod shapes;
 mod starts;
 pub mod events;
 #[cfg(test)]
+mod traces;
+#[cfg(test)]
 mod tests;
 
 pub use events::{Limits, complete_to, event_around, resume_at};

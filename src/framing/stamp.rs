@@ -33,7 +33,7 @@ impl Stamp {
     }
 }
 
-/// `2026-11-20T09:14:08.901+01:00`; also `/` in the date, a blank before time and zone, a comma before the fraction.
+/// `2026-11-20T09:14:08.901+01:00`; also `/` in the date, a blank or comma before the time, a blank before the zone, a comma before the fraction.
 pub(super) fn iso(text: &[u8]) -> Option<(Stamp, usize)> {
     let mut read = Reader { text, at: 0 };
     let year = read.digits(4)?;
@@ -41,7 +41,7 @@ pub(super) fn iso(text: &[u8]) -> Option<(Stamp, usize)> {
     let month = read.digits(2)?;
     read.one_of(&[separator])?;
     let day = read.digits(2)?;
-    read.one_of(b"Tt ")?;
+    read.one_of(b"Tt ,")?;
     let clock = read.clock()?;
     let offset = read.offset();
     Some((clock.on(year, month, day, offset), read.at))

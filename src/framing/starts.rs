@@ -1,5 +1,6 @@
 //! Does an event start at this line? Answered from the line, at most four lines before and four behind it, each seen
-//! through a window of 512 bytes, so that the answer does not depend on where a scan began.
+//! through a window of 512 bytes (a docker object is read to its end first), so that the answer does not depend on
+//! where a scan began.
 //!
 //! What makes that hold: a line starts an event unless something near says that it carries on. The line right before
 //! is always visible (the first line of a text is a start by promise); whatever is looked at farther back can only
