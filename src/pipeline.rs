@@ -173,7 +173,10 @@ impl Pipeline {
     }
 
     fn limits(&self) -> framing::Limits {
-        framing::Limits { event_lines_max: self.options.event_lines_max, event_bytes_max: self.options.line_bytes_max }
+        framing::Limits {
+            event_lines_max: self.options.event_lines_max,
+            event_bytes_max: self.options.line_bytes_max,
+        }
     }
 
     /// Appends `slice` (no longer than a line may be), lines over the limit cut. Only the line that was unfinished
@@ -239,12 +242,19 @@ impl Pipeline {
         event.start..event.end.min(end)
     }
 
-    fn judge(&mut self, engine: &Engine, event: Range<usize>, now: Option<Millis>, observer: &mut dyn Observer) {
+    fn judge(
+        &mut self,
+        engine: &Engine,
+        event: Range<usize>,
+        now: Option<Millis>,
+        observer: &mut dyn Observer,
+    ) {
         let raw = &self.buffer[event.clone()];
         let record = framing::record(raw);
         let body_end = event.start + raw.strip_suffix(b"\n").unwrap_or(raw).len();
         let cut = self.cuts.contains(&body_end);
-        let judgement = self.attributor.judge(&engine.catalogue, &engine.matcher, &record, &self.options.origin, cut);
+        let judgement =
+            self.attributor.judge(&engine.catalogue, &engine.matcher, &record, &self.options.origin, cut);
         let lines = lines_of(raw);
         if judgement.faults.is_empty() {
             self.tally.tally(&judgement, 0, None);

@@ -337,6 +337,19 @@ fn is_identifier(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'$' | b'-' | b'@')
 }
 
+/// Identifier bytes, with `::` between them.
+fn qualified_len(text: &[u8]) -> usize {
+    let mut len = 0;
+    loop {
+        len += text[len..].iter().take_while(|b| is_identifier(**b)).count();
+        let joined = text[len..].starts_with(b"::") && text.get(len + 2).is_some_and(u8::is_ascii_alphabetic);
+        if len == 0 || !joined {
+            return len;
+        }
+        len += 2;
+    }
+}
+
 /// The last word before a level.
 fn identifier_before(text: &[u8]) -> Option<&[u8]> {
     let end = text.iter().rposition(|b| is_identifier(*b))? + 1;
@@ -363,7 +376,7 @@ fn identifier_after(text: &[u8]) -> Option<&[u8]> {
 fn written_names<'l>(line: &'l [u8], out: &mut Vec<&'l [u8]>) {
     let mut at = 0;
     while at < line.len() {
-        let len = line[at..].iter().take_while(|b| is_identifier(**b)).count();
+        let len = qualified_len(&line[at..]);
         if len == 0 {
             at += 1;
             continue;

@@ -38,7 +38,7 @@ impl Views {
             let value = if quote == b'"' { unescape_once(value) } else { fold(value) };
             let object = self.line_object(text, line.of(work, key), key, lines);
             let key_text = work[key..equals].to_vec();
-            let at_place = Place { depth: place.depth + 1, cut: cut && place.cut, ..Place::default() };
+            let at_place = Place { depth: place.depth + 1, cut, ..Place::default() };
             self.string_field(object, &key_text, &value, at_place);
             let end = (end + 1).min(work.len());
             mask(work, key, end);

@@ -98,6 +98,8 @@ pub struct Field {
     pub value: Option<Span>,
     /// One of three or more scalars of an array.
     pub listed: bool,
+    /// The value was cut off.
+    pub cut: bool,
 }
 
 #[derive(Debug, Default)]
@@ -199,7 +201,7 @@ impl Views {
         let value = value.filter(|v| !is_no_value(v)).map(|v| self.keep(v));
         let name = names::field(self.slice(key));
         if let Kind::Object(o) = &mut self.nodes[object].kind {
-            o.fields.push(Field { key, name, value, listed });
+            o.fields.push(Field { key, name, value, listed, cut: false });
         }
         key
     }
@@ -210,6 +212,9 @@ impl Views {
             return;
         }
         let key = self.field(object, key, Some(value), place.listed);
+        if let Kind::Object(o) = &mut self.nodes[object].kind {
+            o.fields.last_mut().expect("just pushed").cut = place.cut;
+        }
         if !value.is_empty() {
             let decoded = super::links::encoded_url(value);
             let value = decoded.as_deref().unwrap_or(value);

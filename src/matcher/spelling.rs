@@ -79,7 +79,15 @@ fn left_free(text: &[u8], at: usize) -> bool {
     let percent =
         hex(before(1)) && hex(before(2)) && matches!(before(3), Some(b'%')) || percent_of_percent(text, at);
     let unicode = (1..=4).all(|n| hex(before(n))) && before(5) == Some(b'u') && before(6) == Some(b'\\');
-    escaped_letter || percent || unicode
+    escaped_letter || percent || unicode || ends_colour(&text[..at])
+}
+
+/// The end of a terminal sequence: `\x1b[1;31m`.
+fn ends_colour(text: &[u8]) -> bool {
+    let Some((last, head)) = text.split_last() else { return false };
+    let digits =
+        head.iter().rev().take(16).take_while(|b| b.is_ascii_digit() || matches!(b, b';' | b'?')).count();
+    last.is_ascii_alphabetic() && head[..head.len() - digits].last() == Some(&b'[')
 }
 
 /// `%2522` and deeper.

@@ -57,11 +57,20 @@ fn packs<'a>(all: &'a [Loaded<'a>]) -> impl Iterator<Item = (&'a Loaded<'a>, &'a
 }
 
 /// Takes a pack in; complains where it contradicts the packs before.
-fn gather<'a>(report: &mut Report<'_, '_>, provider: &mut Provider<'a>, loaded: &'a Loaded<'a>, pack: &'a Pack) {
+fn gather<'a>(
+    report: &mut Report<'_, '_>,
+    provider: &mut Provider<'a>,
+    loaded: &'a Loaded<'a>,
+    pack: &'a Pack,
+) {
     for (n, symptom) in pack.symptoms.iter().enumerate() {
         if let Some(first) = provider.symptoms.insert(&symptom.id, loaded) {
             let hint = format!("it is already used in {}", first.name);
-            report.say(steps!["symptoms", n, "id"], format!("duplicate id {}", quoted(&symptom.id)), Some(&hint));
+            report.say(
+                steps!["symptoms", n, "id"],
+                format!("duplicate id {}", quoted(&symptom.id)),
+                Some(&hint),
+            );
         }
     }
     for (n, rule) in pack.rules.iter().enumerate() {
@@ -104,7 +113,8 @@ fn check_same(report: &mut Report<'_, '_>, n: usize, rule: &Rule, other: &Rule, 
                 quoted(&there),
                 quoted(&other.id)
             );
-            let hint = format!("rules of one code are one series and agree in it; the other is {other_place}");
+            let hint =
+                format!("rules of one code are one series and agree in it; the other is {other_place}");
             report.say(steps!["rules", n, field], message, Some(&hint));
         }
     }
@@ -164,7 +174,11 @@ fn check_overlay(
     let Some(provider) = providers.get(head.id.as_str()) else {
         if !unread {
             let hint = suggest(&head.id, providers.keys().copied(), "providers");
-            report.say(steps!["provider", "id"], format!("no pack is of {}", quoted(&head.id)), hint.as_deref());
+            report.say(
+                steps!["provider", "id"],
+                format!("no pack is of {}", quoted(&head.id)),
+                hint.as_deref(),
+            );
         }
         return;
     };
@@ -175,7 +189,11 @@ fn check_overlay(
         let identity = format!("{}/{part}", head.id);
         if !provider.packs.contains(&identity) {
             let hint = suggest(&identity, provider.packs.iter().map(String::as_str), "packs");
-            report.say(steps!["provider", "pack"], format!("no pack is {}", quoted(&identity)), hint.as_deref());
+            report.say(
+                steps!["provider", "pack"],
+                format!("no pack is {}", quoted(&identity)),
+                hint.as_deref(),
+            );
         }
     }
     let changes: HashMap<&str, Severity> =
@@ -208,7 +226,8 @@ fn check_change(
         .map(|(_, _, rule)| quoted(&rule.id))
         .collect();
     if !left.is_empty() {
-        let message = format!("this severity is not that of all rules of the code {}", quoted(&same_code[0].2.code));
+        let message =
+            format!("this severity is not that of all rules of the code {}", quoted(&same_code[0].2.code));
         let hint = format!("change {} as well: rules of one code are one series", left.join(", "));
         report.say(steps!["rules", n, "severity"], message, Some(&hint));
     }

@@ -114,7 +114,8 @@ impl Report<'_, '_> {
         let name = host.strip_prefix("*.").unwrap_or(host);
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         if name.is_empty() || name.starts_with('.') || !name.chars().all(good) {
-            let hint = "a domain and nothing else, `example.com` or `*.example.com`: both mean it and all below it";
+            let hint =
+                "a domain and nothing else, `example.com` or `*.example.com`: both mean it and all below it";
             self.say(path, format!("{} is no host", quoted(host)), Some(hint));
         }
     }

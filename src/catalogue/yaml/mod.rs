@@ -212,9 +212,10 @@ impl<'t> Locator<'t> {
         for step in path {
             let Some(&last) = nodes.last() else { break };
             let next = match (&self.tree.node(last).kind, step) {
-                (Kind::Map(entries), Step::Key(name)) => {
-                    entries.iter().find(|(key, _)| self.tree.text(*key) == Some(name)).map(|(_, value)| *value)
-                }
+                (Kind::Map(entries), Step::Key(name)) => entries
+                    .iter()
+                    .find(|(key, _)| self.tree.text(*key) == Some(name))
+                    .map(|(_, value)| *value),
                 (Kind::List(items), Step::Index(index)) => {
                     items.iter().filter(|item| !self.dropped.contains(item)).nth(*index).copied()
                 }

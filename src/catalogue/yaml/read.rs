@@ -164,13 +164,23 @@ impl<'s> Reader<'s> {
                 (&[], true)
             }
         };
-        let access = Entries { reader: self, entries, at: 0, key, value: None, given: Vec::new(), lacking: None, silent: reported };
+        let access = Entries {
+            reader: self,
+            entries,
+            at: 0,
+            key,
+            value: None,
+            given: Vec::new(),
+            lacking: None,
+            silent: reported,
+        };
         self.settle(visitor.visit_map(access), reported).map_err(|mut failure| {
             if failure.at == Some(self.node) && failure.lacking.is_none() {
                 failure.lacking = key;
             }
             // a mapping of stand-ins is told what its struct requires as any other is
-            if matches!(failure.what, What::MissingField(_)) && failure.at == Some(self.node) && key.is_some() {
+            if matches!(failure.what, What::MissingField(_)) && failure.at == Some(self.node) && key.is_some()
+            {
                 failure.stand_in = false;
             }
             failure
@@ -298,7 +308,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         self.settle(visitor.visit_unit(), !nothing)
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
         self.deserialize_unit(visitor)
     }
 
@@ -376,7 +390,10 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                     _ => self.mismatch(&one_of(variants), None),
                 }
                 let name = variants.first().copied().unwrap_or_default();
-                self.settle(visitor.visit_enum(Tagged { reader: self, name, value: None, known: false }), true)
+                self.settle(
+                    visitor.visit_enum(Tagged { reader: self, name, value: None, known: false }),
+                    true,
+                )
             }
         }
     }
@@ -404,7 +421,10 @@ struct Items<'s> {
 impl<'de> de::SeqAccess<'de> for Items<'_> {
     type Error = Failure;
 
-    fn next_element_seed<T: de::DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
+    fn next_element_seed<T: de::DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Failure> {
         let session = self.reader.session;
         match self.items.find(|item| !session.is_dropped(**item)) {
             Some(item) => seed.deserialize(Reader { node: *item, ..self.reader }).map(Some),
@@ -457,7 +477,11 @@ impl<'s> Entries<'s> {
                 continue;
             }
             lacking.push(field);
-            if !self.silent && !self.reader.stand_in && session.tree.node(node).closed && !self.is_hinted(field) {
+            if !self.silent
+                && !self.reader.stand_in
+                && session.tree.node(node).closed
+                && !self.is_hinted(field)
+            {
                 let message = format!("missing field {}", quoted(field));
                 session.note(Problem::new(session.tree.node(node).mark, message));
             }
@@ -482,7 +506,8 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
         let reader = self.reader;
         if let Some((key, value, name)) = self.next_entry() {
             self.given.push(name);
-            self.value = Some(Reader { session: reader.session, node: value, stand_in: false, field: Some(name) });
+            self.value =
+                Some(Reader { session: reader.session, node: value, stand_in: false, field: Some(name) });
             let key = Reader { session: reader.session, node: key, stand_in: false, field: None };
             return seed.deserialize(Name(key)).map(Some);
         }

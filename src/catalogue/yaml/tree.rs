@@ -26,7 +26,10 @@ pub(super) struct Mark {
 
 #[derive(Debug)]
 pub(super) enum Kind<'a> {
-    Scalar { text: Cow<'a, str>, plain: bool },
+    Scalar {
+        text: Cow<'a, str>,
+        plain: bool,
+    },
     List(Vec<NodeId>),
     /// Keys are scalars and differ.
     Map(Vec<(NodeId, NodeId)>),
@@ -303,7 +306,9 @@ fn syntax_problem(error: &ScanError) -> Problem {
 fn syntax_hint(kind: &ErrorKind) -> Option<&'static str> {
     use ErrorKind as K;
     Some(match kind {
-        K::TabNotAllowed | K::TabInBlockIndentation | K::TabInIndentation => "indent with spaces, not with tabs",
+        K::TabNotAllowed | K::TabInBlockIndentation | K::TabInIndentation => {
+            "indent with spaces, not with tabs"
+        }
         K::MappingValueNotAllowed | K::InvalidColonPlacement => {
             "quote a text that holds `: `, and check the indentation of this line"
         }
