@@ -8,6 +8,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// What was counted, by exact key. Keys are compared by value: two keys with the same hash stay two rows.
+pub type Counts<K> = HashMap<K, Seen, foldhash::fast::RandomState>;
+
 /// A metric label value, or a name that may become one. UTF-8, cleaned of control characters, at most 128 bytes.
 pub type Label = Arc<str>;
 
@@ -105,8 +108,13 @@ pub enum TenantRefusal {
 }
 
 impl TenantRefusal {
-    pub const ALL: [TenantRefusal; 5] =
-        [TenantRefusal::Syntax, TenantRefusal::NationalId, TenantRefusal::Email, TenantRefusal::Uuid, TenantRefusal::Secret];
+    pub const ALL: [TenantRefusal; 5] = [
+        TenantRefusal::Syntax,
+        TenantRefusal::NationalId,
+        TenantRefusal::Email,
+        TenantRefusal::Uuid,
+        TenantRefusal::Secret,
+    ];
 
     /// The value of the label `reason`.
     pub fn name(self) -> &'static str {
@@ -172,6 +180,26 @@ pub struct SourceCounts {
     pub oversized: u64,
 }
 
+impl SourceCounts {
+    pub fn merge(&mut self, other: &SourceCounts) {
+        for (mine, theirs) in self.skipped.iter_mut().zip(other.skipped) {
+            *mine = mine.saturating_add(theirs);
+        }
+        for (mine, theirs) in [
+            (&mut self.lines, other.lines),
+            (&mut self.bytes, other.bytes),
+            (&mut self.matched, other.matched),
+            (&mut self.ambiguous_lines, other.ambiguous_lines),
+            (&mut self.foreign_lines, other.foreign_lines),
+            (&mut self.undecodable, other.undecodable),
+            (&mut self.unmatched, other.unmatched),
+            (&mut self.oversized, other.oversized),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ErrorKey {
     pub provider: Label,
@@ -194,12 +222,47 @@ pub struct AmbiguousKey {
     pub code: Label,
 }
 
+/// What the catalogue says of one (provider, code) for people and for `faultline_code_info`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeInfo {
+    pub category: Label,
+    pub severity: Label,
+    /// Who has to act.
+    pub fault: Label,
+    /// Whether trying again helps.
+    pub retryable: Label,
+    /// A few words for people.
+    pub title: Label,
+    /// What to do; not a metric label.
+    pub remediation: Label,
+}
+
+/// [`CodeInfo`] by (provider, code). Its (provider, category) pairs are the series that start at 0.
+pub type CodeBook = HashMap<(Label, Label), CodeInfo>;
+
 /// How often, and between when and when as far as times are known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
     pub count: u64,
     pub first: Option<Millis>,
     pub last: Option<Millis>,
+}
+
+impl Seen {
+    /// One more, at a time if it is known.
+    pub fn add(&mut self, at: Option<Millis>) {
+        self.merge(&Seen { count: 1, first: at, last: at });
+    }
+
+    /// Adds up counts and widens the span of time.
+    pub fn merge(&mut self, other: &Seen) {
+        self.count = self.count.saturating_add(other.count);
+        self.first = match (self.first, other.first) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.last = self.last.max(other.last);
+    }
 }
 
 /// What one worker counted since its last delta, and how far its source was when it had counted exactly that.
@@ -211,13 +274,45 @@ pub struct Delta {
     pub counts: SourceCounts,
     /// Bytes read whose record is not complete yet: a level, not a count.
     pub pending_bytes: u64,
-    pub errors: HashMap<ErrorKey, Seen>,
-    pub tenants: HashMap<TenantKey, Seen>,
-    pub ambiguous: HashMap<AmbiguousKey, Seen>,
+    pub errors: Counts<ErrorKey>,
+    pub tenants: Counts<TenantKey>,
+    pub ambiguous: Counts<AmbiguousKey>,
+    /// Every named tenant of `tenants` → its place, from 0, in the order in which the source named them first; the
+    /// ledger admits tenants in this order, so that which ones fit depends on the input and on nothing else.
+    pub tenant_ranks: HashMap<Label, usize, foldhash::fast::RandomState>,
     /// Foreign verdicts.
     pub foreign: u64,
     /// By [`TenantRefusal`] in the order of `ALL`.
     pub tenant_refused: [u64; TenantRefusal::ALL.len()],
     /// When the last hit record arrived or says it was written.
     pub last_event: Option<Millis>,
+}
+
+impl Delta {
+    /// Adds what was counted after this (or beside it). Totals do not depend on the order; `source` stays, tenant
+    /// ranks go on behind these, and the level `pending_bytes` becomes the other's.
+    pub fn merge(&mut self, other: Delta) {
+        self.counts.merge(&other.counts);
+        self.pending_bytes = other.pending_bytes;
+        merge_counts(&mut self.errors, other.errors);
+        merge_counts(&mut self.tenants, other.tenants);
+        merge_counts(&mut self.ambiguous, other.ambiguous);
+        self.foreign = self.foreign.saturating_add(other.foreign);
+        for (mine, theirs) in self.tenant_refused.iter_mut().zip(other.tenant_refused) {
+            *mine = mine.saturating_add(theirs);
+        }
+        self.last_event = self.last_event.max(other.last_event);
+        let mut newcomers: Vec<_> = other.tenant_ranks.into_iter().collect();
+        newcomers.sort_unstable_by_key(|(_, rank)| *rank);
+        for (tenant, _) in newcomers {
+            let rank = self.tenant_ranks.len();
+            self.tenant_ranks.entry(tenant).or_insert(rank);
+        }
+    }
+}
+
+fn merge_counts<K: Eq + std::hash::Hash>(mine: &mut Counts<K>, theirs: Counts<K>) {
+    for (key, seen) in theirs {
+        mine.entry(key).or_default().merge(&seen);
+    }
 }
