@@ -3,6 +3,7 @@
 
 pub mod escape;
 pub mod output;
+pub mod table;
 pub mod logging;
 pub mod classify;
 pub mod scan;
@@ -61,11 +62,11 @@ pub fn end(outcome: Outcome) -> ExitCode {
         Ok(Exit::Found) => ExitCode::from(3),
         Err(trouble) if trouble.is_broken_pipe() => ExitCode::SUCCESS,
         Err(Trouble::NotStarted(error)) => {
-            output::say(format_args!("{error:#}"));
+            output::complain(format_args!("{error:#}"));
             ExitCode::from(2)
         }
         Err(Trouble::Failed(error)) => {
-            output::say(format_args!("{error:#}"));
+            output::complain(format_args!("{error:#}"));
             ExitCode::from(1)
         }
     }

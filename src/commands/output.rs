@@ -6,10 +6,27 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::logging;
 use crate::event::Millis;
 
-/// One message on stderr. A closed stderr is nobody's trouble.
+/// A message of ours on stderr: a line of text, or one of the log where the log is JSON. Values from input that are in
+/// it are escaped by the caller. A closed stderr is nobody's trouble.
 pub fn say(message: fmt::Arguments<'_>) {
+    match logging::is_json() {
+        true => tracing::info!("{message}"),
+        false => print(message),
+    }
+}
+
+/// The same for what went wrong.
+pub fn complain(message: fmt::Arguments<'_>) {
+    match logging::is_json() {
+        true => tracing::error!("{message}"),
+        false => print(message),
+    }
+}
+
+fn print(message: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "faultline: {message}");
 }
 

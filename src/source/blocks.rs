@@ -1,7 +1,8 @@
 //! Cuts a plain file into blocks that begin where an event begins, so that several threads count it as one would.
 //!
-//! A block begins at the first event start at or behind a multiple of the block size. Whether a line starts an event
-//! is framing's to say, from the line's head alone; it comes in as an argument.
+//! A block begins at the first certain event start at or behind a multiple of the block size. What starts an event is
+//! framing's to say, from a line and a few around it; it comes in as an argument. Where nothing is certain the block
+//! just becomes longer: blocks are streamed, so their size costs nothing.
 
 use std::fs::File;
 use std::io;
@@ -9,10 +10,24 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// How much of a line decides whether it starts an event.
-pub const HEAD_BYTES: usize = 4096;
+/// Bytes before and behind a wished-for cut that are looked at; twice as many, and again, while nothing is certain.
+const SPAN_BYTES: u64 = 64 * 1024;
+const SPAN_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-const WINDOW_BYTES: usize = 64 * 1024;
+/// A part of a file in which an event start is wanted.
+#[derive(Debug)]
+pub struct View<'a> {
+    pub text: &'a [u8],
+    /// Starts before this place are not wanted.
+    pub from: usize,
+    /// Whether the text begins where the file does; else it may begin inside a line.
+    pub is_beginning: bool,
+    /// Whether the text ends where the file does.
+    pub is_end: bool,
+}
+
+/// The first line of the view, at or behind `from`, that certainly starts an event.
+pub type FindStart = fn(&View<'_>) -> Option<usize>;
 
 /// The blocks of one file, in order; none is empty.
 #[derive(Debug)]
@@ -21,12 +36,12 @@ pub struct Blocks {
     size: u64,
     block_bytes: u64,
     next: u64,
-    starts_event: fn(&[u8]) -> bool,
+    find_start: FindStart,
 }
 
 impl Blocks {
-    pub fn new(file: Arc<File>, size: u64, block_bytes: u64, starts_event: fn(&[u8]) -> bool) -> Blocks {
-        Blocks { file, size, block_bytes: block_bytes.max(1), next: 0, starts_event }
+    pub fn new(file: Arc<File>, size: u64, block_bytes: u64, find_start: FindStart) -> Blocks {
+        Blocks { file, size, block_bytes: block_bytes.max(1), next: 0, find_start }
     }
 
     /// The next block, as offsets into the file.
@@ -42,41 +57,30 @@ impl Blocks {
         Ok(Some(start..self.next))
     }
 
-    /// The first event start at or behind `from`, which is not 0; the size of the file where there is none.
-    fn event_start(&self, from: u64) -> io::Result<u64> {
-        // A line starts at `from` when the byte before it ends one.
-        let mut at = from - 1;
-        let mut window = vec![0; WINDOW_BYTES];
+    /// The first certain event start at or behind `from`; the size of the file where there is none.
+    fn event_start(&self, mut from: u64) -> io::Result<u64> {
+        let mut span = SPAN_BYTES;
+        let mut window = Vec::new();
         loop {
-            let n = read_at(&self.file, &mut window, at)?;
-            if n == 0 {
-                return Ok(self.size);
+            let at = from.saturating_sub(span);
+            window.resize(usize::try_from(2 * span).expect("a span is a few MiB"), 0);
+            let left = usize::try_from(self.size - at).unwrap_or(usize::MAX).min(window.len());
+            let n = read_at(&self.file, &mut window[..left], at)?;
+            let end = at + n as u64;
+            let view = View {
+                text: &window[..n],
+                from: usize::try_from(from - at).expect("not more than the span"),
+                is_beginning: at == 0,
+                // A file that became shorter ends here too.
+                is_end: end >= self.size || n < left,
+            };
+            match (self.find_start)(&view) {
+                Some(start) => return Ok(at + start as u64),
+                None if view.is_end => return Ok(self.size),
+                None if span < SPAN_BYTES_MAX => span *= 2,
+                None => from = end,
             }
-            for line_end in memchr::memchr_iter(b'\n', &window[..n]) {
-                let line_start = at + line_end as u64 + 1;
-                if line_start >= self.size {
-                    return Ok(self.size);
-                }
-                if self.is_event_start(line_start, &window[line_end + 1..n])? {
-                    return Ok(line_start);
-                }
-            }
-            at += n as u64;
         }
-    }
-
-    fn is_event_start(&self, line_start: u64, seen: &[u8]) -> io::Result<bool> {
-        let head = &seen[..seen.len().min(HEAD_BYTES)];
-        if let Some(end) = memchr::memchr(b'\n', head) {
-            return Ok((self.starts_event)(&head[..end]));
-        }
-        if head.len() == HEAD_BYTES {
-            return Ok((self.starts_event)(head));
-        }
-        let mut head = [0; HEAD_BYTES];
-        let n = read_at(&self.file, &mut head, line_start)?;
-        let end = memchr::memchr(b'\n', &head[..n]).unwrap_or(n);
-        Ok((self.starts_event)(&head[..end]))
     }
 }
 
@@ -123,8 +127,11 @@ mod tests {
     use proptest::prelude::*;
     use std::io::{Read, Write};
 
-    fn begins_unindented(head: &[u8]) -> bool {
-        !matches!(head.first(), None | Some(b' ' | b'\t'))
+    /// Lines that are not indented start events, when the line before them is seen.
+    fn unindented(view: &View<'_>) -> Option<usize> {
+        let ends = memchr::memchr_iter(b'\n', view.text).map(|end| end + 1);
+        let is_start = |start: usize| view.text.get(start).is_some_and(|byte| *byte != b' ' && *byte != b'\n');
+        ends.filter(|start| *start >= view.from).find(|start| is_start(*start))
     }
 
     fn file_of(text: &[u8]) -> Arc<File> {
@@ -145,14 +152,14 @@ mod tests {
                 text.push(b'\n');
             }
             let file = file_of(&text);
-            let mut blocks = Blocks::new(file.clone(), text.len() as u64, block_bytes, begins_unindented);
+            let mut blocks = Blocks::new(file.clone(), text.len() as u64, block_bytes, unindented);
             let mut read = Vec::new();
             while let Some(range) = blocks.next_block().unwrap() {
                 prop_assert!(!range.is_empty());
                 let start = range.start as usize;
                 if start > 0 {
                     prop_assert_eq!(text[start - 1], b'\n');
-                    prop_assert!(begins_unindented(&text[start..]));
+                    prop_assert!(!matches!(text[start], b' ' | b'\n'));
                 }
                 BlockReader::new(file.clone(), range).read_to_end(&mut read).unwrap();
             }
@@ -161,9 +168,9 @@ mod tests {
     }
 
     #[test]
-    fn a_line_longer_than_every_window_is_one_block() {
-        let text = [&b"a\n"[..], &vec![b'x'; 3 * WINDOW_BYTES], b"\nb\n"].concat();
-        let mut blocks = Blocks::new(file_of(&text), text.len() as u64, 10, begins_unindented);
+    fn a_line_longer_than_every_span_is_one_block() {
+        let text = [&b"a\n"[..], &vec![b'x'; 3 * SPAN_BYTES_MAX as usize], b"\nb\n"].concat();
+        let mut blocks = Blocks::new(file_of(&text), text.len() as u64, 10, unindented);
         assert_eq!(blocks.next_block().unwrap(), Some(0..text.len() as u64 - 2));
         assert_eq!(blocks.next_block().unwrap(), Some(text.len() as u64 - 2..text.len() as u64));
         assert_eq!(blocks.next_block().unwrap(), None);

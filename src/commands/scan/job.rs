@@ -1,6 +1,7 @@
 //! One job: reads its bytes to the end and hands on what was counted, piece by piece.
 
 use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Filter;
@@ -58,7 +59,7 @@ impl Job {
         plan: &Plan,
         ordered: &Ordered<W>,
     ) {
-        let mut pipeline = Pipeline::new(engine.clone(), settings.pipeline(&self.name, Join::Events, Times::Lines));
+        let mut pipeline = Pipeline::new(engine.clone(), settings.pipeline(&self.name, Some(Path::new(&*self.name)), Join::Events, Times::Lines));
         let mut finds = Finds { lines: filter.map(Lines::new), rows: Rows::default() };
         let read = self.read(&mut pipeline, &mut finds, plan, ordered);
         pipeline.flush(None, &mut finds);

@@ -29,6 +29,7 @@ use ordered::Ordered;
 use plan::Plan;
 use tally::Tally;
 
+pub use lines::verdict_name;
 pub use plan::Problem;
 
 #[derive(Debug, Clone)]
@@ -66,24 +67,24 @@ impl Filter {
 
 pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let inputs = inputs(options)?;
-    let engine = config::build_engine(settings).map_err(Trouble::not_started)?;
+    let engine = config::build_engine(settings).map_err(Trouble::NotStarted)?;
     let started = Instant::now();
     let plan = Plan::new(inputs, settings.limits.expansion_ratio_max);
     let ordered = Ordered::new(Tally::new(settings, &engine), io::BufWriter::new(io::stdout()));
     read_everything(settings, options, &engine, &plan, &ordered);
     let problems = plan.into_problems();
     for problem in &problems {
-        output::say(format_args!("{problem}"));
+        output::complain(format_args!("{problem}"));
     }
     let (tally, mut out) = ordered.finish()?;
-    if tally.opened() == 0 {
+    if !tally.has_input() {
         return Err(Trouble::not_started("no input could be read; nothing was counted"));
     }
     if options.lines.is_none() {
-        report::write(&mut out, options, &tally, &engine, &problems, started.elapsed())?;
+        report::write(&mut out, options, &tally, &problems, started.elapsed())?;
     }
     out.flush()?;
-    Ok(exit(options, &engine, &tally, &problems))
+    Ok(exit(options, &tally, &problems))
 }
 
 fn inputs(options: &Options) -> Result<Vec<PathBuf>, Trouble> {
@@ -97,11 +98,11 @@ fn inputs(options: &Options) -> Result<Vec<PathBuf>, Trouble> {
     Ok(vec![PathBuf::from("-")])
 }
 
-fn exit(options: &Options, engine: &Engine, tally: &Tally, problems: &[Problem]) -> Exit {
+fn exit(options: &Options, tally: &Tally, problems: &[Problem]) -> Exit {
     if !problems.is_empty() {
         return Exit::Failed;
     }
-    let found = options.fail_on.is_some_and(|least| tally.reaches(engine, least));
+    let found = options.fail_on.is_some_and(|least| tally.reaches(least));
     if found { Exit::Found } else { Exit::Done }
 }
 

@@ -138,7 +138,7 @@ impl<W: io::Write> State<W> {
             }
         }
         self.lines_of_job += piece.delta.counts.lines;
-        self.tally.add(&piece.name, piece.delta, piece.rows);
+        self.tally.add(piece.delta, piece.rows);
         if piece.is_last {
             self.head += 1;
             self.lines_before += std::mem::take(&mut self.lines_of_job);

@@ -15,8 +15,8 @@ use super::job::{Job, Work};
 use super::ordered::Ordered;
 use crate::commands::escape::Escaped;
 use crate::event::Label;
-use crate::framing;
-use crate::source::blocks::{BlockReader, Blocks};
+use crate::framing::{self, Start, Tail};
+use crate::source::blocks::{BlockReader, Blocks, View};
 use crate::source::input::{self, Input, Origin};
 use crate::source::packing::Packing;
 use crate::source::stdin::Stdin;
@@ -109,7 +109,7 @@ impl Plan {
                 }
                 Ok(Opened::Plain(file, size)) => {
                     let file = Arc::new(file);
-                    let blocks = Blocks::new(file.clone(), size, BLOCK_BYTES, framing_starts_event);
+                    let blocks = Blocks::new(file.clone(), size, BLOCK_BYTES, find_start);
                     state.cut = Some(Cut { input, name, file, blocks });
                     if let Some(job) = self.cut_next(state) {
                         return Some(job);
@@ -181,6 +181,15 @@ fn bytes_expected(inputs: &[PathBuf]) -> Option<u64> {
     inputs.iter().map(size).sum()
 }
 
-fn framing_starts_event(head: &[u8]) -> bool {
-    framing::starts_event(head)
+/// A line is certain when the few lines around it that framing looks at are in the view.
+fn find_start(view: &View<'_>) -> Option<usize> {
+    const LINES_BEFORE: usize = 5;
+    let line_starts = || memchr::memchr_iter(b'\n', view.text).map(|end| end + 1);
+    let first = if view.is_beginning { 0 } else { line_starts().next()? };
+    let tail = if view.is_end { Tail::End } else { Tail::More };
+    let needed = if view.is_beginning { 0 } else { LINES_BEFORE };
+    line_starts()
+        .skip(needed)
+        .filter(|start| *start >= view.from && *start < view.text.len())
+        .find(|start| framing::starts_at(view.text, *start, first, tail) == Start::Yes)
 }
