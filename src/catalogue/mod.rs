@@ -4,3 +4,7 @@
 //! `builtin` holds the packs of the binary, `compile` makes the engine's tables of them. Pure: files are read by `config`.
 
 pub mod schema;
+pub mod diagnostic;
+mod yaml;
+pub mod load;
+mod lint;
