@@ -4,12 +4,10 @@
 //! aggregation adds faults up in a [`Delta`], the ledger folds deltas. Labels are shared strings (`Arc<str>`), so a
 //! delta outlives the catalogue that named its codes. Imports nothing of ours; knows no clock: times are arguments.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
-
-/// What was counted, by exact key. Keys are compared by value: two keys with the same hash stay two rows.
-pub type Counts<K> = HashMap<K, Seen, foldhash::fast::RandomState>;
 
 /// A metric label value, or a name that may become one. UTF-8, cleaned of control characters, at most 128 bytes.
 pub type Label = Arc<str>;
@@ -126,6 +124,18 @@ impl TenantRefusal {
             TenantRefusal::Secret => "secret",
         }
     }
+}
+
+/// What a catalogue says of a code, for people and for `faultline_code_info`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeInfo {
+    pub category: Label,
+    pub severity: Label,
+    pub fault: Label,
+    /// `true` or `false`.
+    pub retryable: Label,
+    pub title: Label,
+    pub remediation: Label,
 }
 
 /// All that attribution says of one record.
@@ -251,7 +261,11 @@ pub struct Seen {
 impl Seen {
     /// One more, at a time if it is known.
     pub fn add(&mut self, at: Option<Millis>) {
-        self.merge(&Seen { count: 1, first: at, last: at });
+        self.merge(&Seen::once(at));
+    }
+
+    pub fn once(at: Option<Millis>) -> Seen {
+        Seen { count: 1, first: at, last: at }
     }
 
     /// Adds up counts and widens the span of time.
@@ -262,6 +276,70 @@ impl Seen {
             (mine, theirs) => mine.or(theirs),
         };
         self.last = self.last.max(other.last);
+    }
+}
+
+/// Rows by exact key, in the order in which they were first counted: the ledger admits newcomers in this order, so that
+/// who finds room depends on the input and on nothing else. Keys are compared by value, whatever their hashes are.
+#[derive(Debug, Clone)]
+pub struct Counts<K> {
+    index: HashMap<K, usize, foldhash::fast::RandomState>,
+    rows: Vec<(K, Seen)>,
+}
+
+impl<K> Default for Counts<K> {
+    fn default() -> Self {
+        Counts { index: HashMap::default(), rows: Vec::new() }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Counts<K> {
+    /// Adds to the key's row, or makes it as the last.
+    pub fn add(&mut self, key: K, seen: &Seen) {
+        match self.get_mut(&key) {
+            Some(row) => row.merge(seen),
+            None => {
+                self.index.insert(key.clone(), self.rows.len());
+                self.rows.push((key, *seen));
+            }
+        }
+    }
+
+    pub fn get<Q: ?Sized + Eq + Hash>(&self, key: &Q) -> Option<&Seen>
+    where
+        K: Borrow<Q>,
+    {
+        self.index.get(key).map(|place| &self.rows[*place].1)
+    }
+
+    pub fn get_mut<Q: ?Sized + Eq + Hash>(&mut self, key: &Q) -> Option<&mut Seen>
+    where
+        K: Borrow<Q>,
+    {
+        self.index.get(key).map(|place| &mut self.rows[*place].1)
+    }
+}
+
+impl<K> Counts<K> {
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &Seen)> {
+        self.rows.iter().map(|(key, seen)| (key, seen))
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+impl<K> IntoIterator for Counts<K> {
+    type Item = (K, Seen);
+    type IntoIter = std::vec::IntoIter<(K, Seen)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows.into_iter()
     }
 }
 
@@ -277,9 +355,6 @@ pub struct Delta {
     pub errors: Counts<ErrorKey>,
     pub tenants: Counts<TenantKey>,
     pub ambiguous: Counts<AmbiguousKey>,
-    /// Every named tenant of `tenants` → its place, from 0, in the order in which the source named them first; the
-    /// ledger admits tenants in this order, so that which ones fit depends on the input and on nothing else.
-    pub tenant_ranks: HashMap<Label, usize, foldhash::fast::RandomState>,
     /// Foreign verdicts.
     pub foreign: u64,
     /// By [`TenantRefusal`] in the order of `ALL`.
@@ -289,30 +364,18 @@ pub struct Delta {
 }
 
 impl Delta {
-    /// Adds what was counted after this (or beside it). Totals do not depend on the order; `source` stays, tenant
-    /// ranks go on behind these, and the level `pending_bytes` becomes the other's.
+    /// Adds what was counted after this (or beside it). Totals do not depend on the order; `source` stays, new rows go
+    /// on behind these, and the level `pending_bytes` becomes the other's.
     pub fn merge(&mut self, other: Delta) {
         self.counts.merge(&other.counts);
         self.pending_bytes = other.pending_bytes;
-        merge_counts(&mut self.errors, other.errors);
-        merge_counts(&mut self.tenants, other.tenants);
-        merge_counts(&mut self.ambiguous, other.ambiguous);
+        other.errors.into_iter().for_each(|(key, seen)| self.errors.add(key, &seen));
+        other.tenants.into_iter().for_each(|(key, seen)| self.tenants.add(key, &seen));
+        other.ambiguous.into_iter().for_each(|(key, seen)| self.ambiguous.add(key, &seen));
         self.foreign = self.foreign.saturating_add(other.foreign);
         for (mine, theirs) in self.tenant_refused.iter_mut().zip(other.tenant_refused) {
             *mine = mine.saturating_add(theirs);
         }
         self.last_event = self.last_event.max(other.last_event);
-        let mut newcomers: Vec<_> = other.tenant_ranks.into_iter().collect();
-        newcomers.sort_unstable_by_key(|(_, rank)| *rank);
-        for (tenant, _) in newcomers {
-            let rank = self.tenant_ranks.len();
-            self.tenant_ranks.entry(tenant).or_insert(rank);
-        }
-    }
-}
-
-fn merge_counts<K: Eq + std::hash::Hash>(mine: &mut Counts<K>, theirs: Counts<K>) {
-    for (key, seen) in theirs {
-        mine.entry(key).or_default().merge(&seen);
     }
 }

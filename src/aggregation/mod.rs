@@ -6,6 +6,8 @@
 
 mod label;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 pub use label::{LABEL_BYTES_MAX, clean_name, clean_tenant};
 pub use tally::{Limits, Tally};

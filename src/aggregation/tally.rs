@@ -5,12 +5,13 @@
 //! lines are unmatched. All memory of a tick is bounded by [`Limits`]; what does not fit is folded into `_other`.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::label::{clean_name, clean_tenant};
 use crate::event::{
-    AmbiguousKey, Counts, Delta, ErrorKey, Fault, Judgement, Label, Millis, SkipReason, TenantKey,
+    AmbiguousKey, Counts, Delta, ErrorKey, Fault, Judgement, Label, Millis, Seen, SkipReason, TenantKey,
     TenantRefusal, Verdict, reserved,
 };
 
@@ -42,12 +43,15 @@ enum Outcome {
 pub struct Tally {
     limits: Limits,
     delta: Delta,
+    /// The named tenants of the delta.
+    tenants: HashSet<Label, foldhash::fast::RandomState>,
 }
 
 impl Tally {
     /// `source` is the value of the label `source`, as configured; it is cleaned here.
     pub fn new(source: Label, limits: Limits) -> Tally {
-        Tally { limits, delta: Delta { source: clean_name(&source), ..Delta::default() } }
+        let delta = Delta { source: clean_name(&source), ..Delta::default() };
+        Tally { limits, delta, tenants: HashSet::default() }
     }
 
     /// Counts one judged record: its verdicts, and its lines under their outcomes.
@@ -118,6 +122,7 @@ impl Tally {
 
     /// What was counted since the last take. The pending level stays until it is set anew.
     pub fn take(&mut self) -> Delta {
+        self.tenants.clear();
         let next = Delta {
             source: self.delta.source.clone(),
             pending_bytes: self.delta.pending_bytes,
@@ -150,12 +155,12 @@ impl Tally {
         if !may_be_reserved(found) && add_known(&mut self.delta.errors, found, at) {
             return;
         }
-        let [provider, category, mut code] = found.map(clean_name);
-        let key = ErrorKey { provider: provider.clone(), category: category.clone(), code: code.clone() };
-        if self.delta.errors.len() >= self.limits.rows_max && !self.delta.errors.contains_key(&key) {
-            code = reserved::OTHER.into();
+        let [provider, category, code] = found.map(clean_name);
+        let mut key = ErrorKey { provider, category, code };
+        if !has_room(&self.delta.errors, &key, self.limits.rows_max) {
+            key.code = reserved::OTHER.into();
         }
-        self.delta.errors.entry(ErrorKey { provider, category, code }).or_default().add(at);
+        self.delta.errors.add(key, &Seen::once(at));
     }
 
     fn tenant(&mut self, found: [&str; 3], at: Option<Millis>) {
@@ -163,31 +168,19 @@ impl Tally {
             return;
         }
         let [provider, category] = [found[0], found[1]].map(clean_name);
-        let tenant = clean_tenant(found[2]);
-        let key = TenantKey { provider, category, tenant };
-        let key = if self.has_room_for(&key) {
-            self.rank(&key.tenant);
-            key
-        } else {
-            TenantKey { tenant: reserved::OTHER.into(), ..key }
-        };
-        self.delta.tenants.entry(key).or_default().add(at);
-    }
-
-    fn has_room_for(&self, key: &TenantKey) -> bool {
-        let ranks = &self.delta.tenant_ranks;
-        let tenant_fits = ranks.len() < self.limits.tenants_max
-            || &*key.tenant == reserved::NO_TENANT
-            || ranks.contains_key(&key.tenant);
-        self.delta.tenants.contains_key(key)
-            || (tenant_fits && self.delta.tenants.len() < self.limits.rows_max)
-    }
-
-    fn rank(&mut self, tenant: &Label) {
-        let ranks = &mut self.delta.tenant_ranks;
-        if &**tenant != reserved::NO_TENANT && !ranks.contains_key(tenant) {
-            ranks.insert(tenant.clone(), ranks.len());
+        let mut key = TenantKey { provider, category, tenant: clean_tenant(found[2]) };
+        if !has_room(&self.delta.tenants, &key, self.limits.rows_max) || !self.admits(&key.tenant) {
+            key.tenant = reserved::OTHER.into();
         }
+        self.delta.tenants.add(key, &Seen::once(at));
+    }
+
+    /// Whether the tenant has a name in this delta; the first ones get one.
+    fn admits(&mut self, tenant: &Label) -> bool {
+        if &**tenant == reserved::NO_TENANT || self.tenants.contains(tenant) {
+            return true;
+        }
+        self.tenants.len() < self.limits.tenants_max && self.tenants.insert(tenant.clone())
     }
 
     fn ambiguous(&mut self, provider: Option<&Label>, code: Option<&Label>, at: Option<Millis>) {
@@ -196,11 +189,15 @@ impl Tally {
             Some(name) => clean_name(name),
         };
         let mut key = AmbiguousKey { provider: name(provider), code: name(code) };
-        if self.delta.ambiguous.len() >= self.limits.rows_max && !self.delta.ambiguous.contains_key(&key) {
+        if !has_room(&self.delta.ambiguous, &key, self.limits.rows_max) {
             key.code = reserved::OTHER.into();
         }
-        self.delta.ambiguous.entry(key).or_default().add(at);
+        self.delta.ambiguous.add(key, &Seen::once(at));
     }
+}
+
+fn has_room<K: Clone + Eq + Hash>(counts: &Counts<K>, key: &K, rows_max: usize) -> bool {
+    counts.len() < rows_max || counts.get(key).is_some()
 }
 
 fn bump(count: &mut u64, by: u64) {
@@ -216,7 +213,7 @@ fn may_be_reserved(found: [&str; 3]) -> bool {
 /// Adds to a row that is there. Rows have clean keys only, so a text that equals one needs no cleaning.
 fn add_known<K>(counts: &mut Counts<K>, found: [&str; 3], at: Option<Millis>) -> bool
 where
-    K: Eq + Hash + for<'a> Borrow<dyn Triple + 'a>,
+    K: Clone + Eq + Hash + for<'a> Borrow<dyn Triple + 'a>,
 {
     match counts.get_mut(&found as &dyn Triple) {
         None => false,

@@ -108,31 +108,22 @@ impl Ledger {
         for (mine, theirs) in self.tenant_refused.iter_mut().zip(delta.tenant_refused) {
             *mine = mine.saturating_add(theirs);
         }
-        self.commit_errors(delta.errors.into_iter().collect());
-        let ranks = delta.tenant_ranks;
-        let mut tenants: Vec<_> = delta.tenants.into_iter().collect();
-        tenants.sort_unstable_by(|(a, _), (b, _)| {
-            let place = |key: &TenantKey| ranks.get(&key.tenant).copied().unwrap_or(usize::MAX);
-            place(a).cmp(&place(b)).then_with(|| a.cmp(b))
-        });
-        for (key, seen) in tenants {
+        for (key, seen) in delta.errors {
+            self.commit_error(key, &seen);
+        }
+        for (key, seen) in delta.tenants {
             self.commit_tenant(key, &seen);
         }
-        let mut ambiguous: Vec<_> = delta.ambiguous.into_iter().collect();
-        ambiguous.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        for (key, seen) in ambiguous {
+        for (key, seen) in delta.ambiguous {
             self.ambiguous.add(key, &seen);
         }
     }
 
-    fn commit_errors(&mut self, mut errors: Vec<(ErrorKey, Seen)>) {
-        errors.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        for (key, seen) in errors {
-            let row = self.errors.add(key, &seen);
-            let (provider, code) = (row.key.provider.clone(), row.key.code.clone());
-            if &*code != reserved::OTHER {
-                self.commit_code(provider, code, &seen);
-            }
+    fn commit_error(&mut self, key: ErrorKey, seen: &Seen) {
+        let row = self.errors.add(key, seen);
+        let (provider, code) = (row.key.provider.clone(), row.key.code.clone());
+        if &*code != reserved::OTHER {
+            self.commit_code(provider, code, seen);
         }
     }
 
