@@ -1,35 +1,30 @@
-//! Framing, matcher, attribution and aggregation joined. A stand-in: judges single lines by one invented token.
+//! Framing, matcher, attribution and aggregation joined. A stand-in until the real one: every line is a record.
 
 use std::sync::Arc;
 
-use crate::event::{ErrorKey, Fault, Judgement, Label, Millis, Origin, TenantKey, Verdict, reserved};
-use crate::event::{Delta, SourceCounts};
-
-/// What people want to know about a code besides its count.
-#[derive(Debug, Clone)]
-pub struct CodeInfo {
-    pub title: String,
-    pub remediation: String,
-    pub severity: crate::catalogue::schema::Severity,
-}
+use crate::aggregation::{Limits, Tally};
+use crate::attribution::Attributor;
+use crate::catalogue::Catalogue;
+use crate::event::{CodeBook, CodeInfo, Delta, Judgement, Label, Millis, Origin, SkipReason};
+use crate::framing;
+use crate::matcher::Matcher;
 
 #[derive(Default)]
 pub struct Engine {
-    info: Option<CodeInfo>,
+    catalogue: Catalogue,
+    matcher: Option<Matcher>,
 }
 
 impl Engine {
-    pub fn stand_in() -> Engine {
-        Engine {
-            info: Some(CodeInfo {
-                title: "stand-in".into(),
-                remediation: "Renew the token.".into(),
-                severity: crate::catalogue::schema::Severity::Warning,
-            }),
-        }
+    pub fn new(catalogue: Catalogue) -> Engine {
+        let matcher = Some(Matcher::new(&catalogue));
+        Engine { catalogue, matcher }
     }
     pub fn code_info(&self, provider: &str, code: &str) -> Option<&CodeInfo> {
-        (provider == "verimatrix" && code.starts_with("MDRM-")).then_some(self.info.as_ref()).flatten()
+        self.catalogue.info(provider, code)
+    }
+    pub fn code_book(&self) -> &CodeBook {
+        &self.catalogue.info
     }
 }
 
@@ -64,21 +59,24 @@ impl Observer for Ignore {
 }
 
 pub struct Pipeline {
+    engine: Arc<Engine>,
     options: Options,
-    delta: Delta,
+    attributor: Attributor,
+    tally: Tally,
     partial: Vec<u8>,
     over: u64,
     lines: u64,
 }
 
 impl Pipeline {
-    pub fn new(_engine: Arc<Engine>, options: Options) -> Pipeline {
-        let delta = Delta { source: options.source.clone(), ..Delta::default() };
-        Pipeline { options, delta, partial: Vec::new(), over: 0, lines: 0 }
+    pub fn new(engine: Arc<Engine>, options: Options) -> Pipeline {
+        let tally = Tally::new(options.source.clone(), Limits::default());
+        let attributor = Attributor::default();
+        Pipeline { engine, options, attributor, tally, partial: Vec::new(), over: 0, lines: 0 }
     }
 
     pub fn push(&mut self, bytes: &[u8], now: Option<Millis>, observer: &mut dyn Observer) {
-        self.delta.counts.bytes += bytes.len() as u64;
+        self.tally.bytes_read(bytes.len() as u64);
         for piece in bytes.split_inclusive(|&b| b == b'\n') {
             let room = self.options.line_bytes_max.saturating_sub(self.partial.len()).min(piece.len());
             self.partial.extend_from_slice(&piece[..room]);
@@ -98,32 +96,19 @@ impl Pipeline {
     fn line(&mut self, now: Option<Millis>, observer: &mut dyn Observer) {
         self.lines += 1;
         let line = std::mem::take(&mut self.partial);
-        let counts: &mut SourceCounts = &mut self.delta.counts;
-        counts.lines += 1;
         if self.over > 0 {
-            counts.oversized += 1;
-            counts.skipped[0] += std::mem::take(&mut self.over);
+            self.tally.oversized_lines(1);
+            self.tally.bytes_skipped(SkipReason::Oversized, std::mem::take(&mut self.over));
         }
-        let judgement = judge(&line);
-        let Some(fault) = judgement.faults.first() else {
-            counts.unmatched += 1;
-            return;
+        let judgement = self.classify(&line);
+        let at = match self.options.times {
+            Times::Arrival => now,
+            Times::Lines => framing::timestamp(&line, None),
         };
-        observer.judged(self.lines, line.strip_suffix(b"\n").unwrap_or(&line), &judgement);
-        if fault.verdict == Verdict::Ambiguous {
-            counts.ambiguous_lines += 1;
-            return;
+        self.tally.tally(&judgement, 1, at);
+        if !judgement.faults.is_empty() {
+            observer.judged(self.lines, line.strip_suffix(b"\n").unwrap_or(&line), &judgement);
         }
-        counts.matched += 1;
-        let (provider, code) = (fault.provider.clone().unwrap_or_default(), fault.code.clone().unwrap_or_default());
-        let category = fault.category.clone().unwrap_or_default();
-        let tenant = fault.tenant.clone().unwrap_or_else(|| reserved::NO_TENANT.into());
-        let key = ErrorKey { provider: provider.clone(), category: category.clone(), code };
-        let seen = self.delta.errors.entry(key).or_default();
-        seen.count += 1;
-        seen.last = now;
-        seen.first = seen.first.or(now);
-        self.delta.tenants.entry(TenantKey { provider, category, tenant }).or_default().count += 1;
     }
 
     pub fn pending_bytes(&self) -> u64 {
@@ -131,37 +116,14 @@ impl Pipeline {
     }
 
     pub fn take_delta(&mut self) -> Delta {
-        let mut delta = std::mem::replace(
-            &mut self.delta,
-            Delta { source: self.options.source.clone(), ..Delta::default() },
-        );
-        delta.pending_bytes = self.pending_bytes();
-        delta
+        let pending = self.pending_bytes();
+        self.tally.pending_bytes(pending);
+        self.tally.take()
     }
 
     pub fn classify(&mut self, record: &[u8]) -> Judgement {
-        judge(record)
-    }
-}
-
-fn judge(line: &[u8]) -> Judgement {
-    let text = String::from_utf8_lossy(line);
-    let Some(at) = text.find("MDRM-") else { return Judgement::default() };
-    let code: String = text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    let tenant = text.split("tenant=").nth(1).and_then(|t| t.split_whitespace().next()).map(Into::into);
-    Judgement {
-        faults: vec![Fault {
-            verdict: if text.contains("maybe") { Verdict::Ambiguous } else { Verdict::Match },
-            provider: Some("verimatrix".into()),
-            code: Some(code.as_str().into()),
-            wire_code: Some(code.as_str().into()),
-            category: Some("token".into()),
-            tenant,
-            candidates: vec![],
-            rule: Some(format!("verimatrix.{code}").into()),
-            evidence: vec!["unique token".into()],
-            role: Default::default(),
-        }],
-        tenant_refused: None,
+        let Some(matcher) = &self.engine.matcher else { return Judgement::default() };
+        let record = framing::record(record);
+        self.attributor.judge(&self.engine.catalogue, matcher, &record, &self.options.origin, false)
     }
 }

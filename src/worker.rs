@@ -222,8 +222,9 @@ mod tests {
     use std::collections::VecDeque;
     use std::sync::Mutex;
 
-    use crate::config::Settings;
-    use crate::event::SourceCounts;
+    use crate::catalogue::{builtin, compile, load};
+    use crate::event::{Origin, SourceCounts};
+    use crate::pipeline::{Engine, Join, Options, Times};
 
     /// What a scripted source does next; silence lets the time pass that the worker was ready to wait.
     enum Act {
@@ -276,7 +277,15 @@ mod tests {
             let steady = *time.lock().unwrap();
             Moment { steady, wall: Millis(steady.as_millis() as i64) }
         });
-        let pipeline = Settings::default().pipeline(crate::config::test_engine(), "test");
+        let engine = Arc::new(Engine::new(compile(&load::load(builtin::files(), &[]).unwrap())));
+        let options = Options {
+            source: "test".into(),
+            join: Join::Events,
+            line_bytes_max: 1024,
+            times: Times::Arrival,
+            origin: Origin::default(),
+        };
+        let pipeline = Pipeline::new(engine, options);
         let into = deltas.clone();
         let deliver: Deliver = Box::new(move |delta| into.lock().unwrap().push(delta));
         let worker = Worker::new(Box::new(source), pipeline, deliver, clock, Duration::from_secs(1));
