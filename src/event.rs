@@ -126,18 +126,6 @@ impl TenantRefusal {
     }
 }
 
-/// What a catalogue says of a code, for people and for `faultline_code_info`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CodeInfo {
-    pub category: Label,
-    pub severity: Label,
-    pub fault: Label,
-    /// `true` or `false`.
-    pub retryable: Label,
-    pub title: Label,
-    pub remediation: Label,
-}
-
 /// All that attribution says of one record.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Judgement {

@@ -13,7 +13,7 @@ use super::schema::{
     self, Candidates, Category, ClassMark, FaultParty, Form, Needs, Place, RuleClass, Scalar, Severity,
     Shape, UnknownCodes,
 };
-use crate::event::{CodeInfo, Label};
+use crate::event::{CodeBook, CodeInfo, Label};
 
 pub type ProviderId = usize;
 pub type RuleId = usize;
@@ -30,7 +30,8 @@ pub struct Catalogue {
     pub by_value: HashMap<Box<[u8]>, Vec<usize>>,
     pub syntaxes: Vec<Syntax>,
     pub foreign: Foreign,
-    info: HashMap<(Label, Label), CodeInfo>,
+    /// What is said of each code, for people and for `faultline_code_info`.
+    pub info: CodeBook,
 }
 
 #[derive(Debug)]
@@ -202,10 +203,6 @@ impl Catalogue {
     /// What is known of a code that an event was counted under; `None` for `_unknown` and the like.
     pub fn info(&self, provider: &str, code: &str) -> Option<&CodeInfo> {
         self.info.get(&(Label::from(provider), Label::from(code)))
-    }
-
-    pub fn infos(&self) -> impl Iterator<Item = (&(Label, Label), &CodeInfo)> {
-        self.info.iter()
     }
 
     /// Rules as `provider:code`, for candidates.
