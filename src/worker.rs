@@ -223,8 +223,8 @@ mod tests {
     use std::sync::Mutex;
 
     use crate::catalogue::{builtin, compile, load};
-    use crate::event::{Origin, SourceCounts};
-    use crate::pipeline::{Engine, Join, Options, Times};
+    use crate::event::SourceCounts;
+    use crate::pipeline::{Engine, Options};
 
     /// What a scripted source does next; silence lets the time pass that the worker was ready to wait.
     enum Act {
@@ -278,14 +278,7 @@ mod tests {
             Moment { steady, wall: Millis(steady.as_millis() as i64) }
         });
         let engine = Arc::new(Engine::new(compile(&load::load(builtin::files(), &[]).unwrap())));
-        let options = Options {
-            source: "test".into(),
-            join: Join::Events,
-            line_bytes_max: 1024,
-            times: Times::Arrival,
-            origin: Origin::default(),
-        };
-        let pipeline = Pipeline::new(engine, options);
+        let pipeline = Pipeline::new(engine, Options::new("test".into()));
         let into = deltas.clone();
         let deliver: Deliver = Box::new(move |delta| into.lock().unwrap().push(delta));
         let worker = Worker::new(Box::new(source), pipeline, deliver, clock, Duration::from_secs(1));
@@ -314,7 +307,7 @@ mod tests {
         use Act::*;
         let (deltas, _) = played([Give("ERROR drm MDRM-5"), PassSeconds(5), Give("08 x\n"), PassSeconds(2)]);
         let codes: Vec<String> =
-            deltas.iter().flat_map(|delta| delta.errors.keys()).map(|key| key.code.to_string()).collect();
+            deltas.iter().flat_map(|delta| delta.errors.iter()).map(|(key, _)| key.code.to_string()).collect();
         assert_eq!(codes, ["MDRM-508"]);
     }
 

@@ -78,7 +78,7 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
         inputs.push("-".into());
     }
     let engine = config::build_engine(settings).map_err(Trouble::NotStarted)?;
-    let pipeline = Pipeline::new(engine, settings.pipeline("classify", None, Join::Lines, Times::Lines));
+    let pipeline = Pipeline::new(engine, settings.pipeline("classify", None, Join::Lines, Times::Arrival));
     let mut classifier = Classifier {
         pipeline,
         record_bytes_max: settings.limits.line_bytes_max,

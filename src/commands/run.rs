@@ -1,6 +1,6 @@
 //! `run`: the daemon on standard input or on files. What is wrong is said before anything is read.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -11,7 +11,7 @@ use super::{Exit, Outcome, Trouble};
 use crate::config::{self, ListenAddress, Settings, SourceFrom, SourceSetting};
 use crate::daemon::{self, Event, Feed, Finished, Parts};
 use crate::export::{self, Listeners, Shared};
-use crate::ledger::{Ledger, Totals};
+use crate::ledger::Totals;
 use crate::pipeline::{Engine, Join, Pipeline, Times};
 use crate::source::follow::FollowedFile;
 use crate::source::stdin::{self, Stdin};
@@ -129,8 +129,7 @@ pub(super) fn bind(addresses: &[ListenAddress]) -> anyhow::Result<Listeners> {
 }
 
 pub(super) fn shared(settings: &Settings, engine: &Engine) -> Arc<Shared> {
-    let ledger = Ledger::new(settings.ledger_limits(), engine.code_book().clone());
-    Arc::new(Shared::new(ledger, Telemetry::of_this_build()))
+    Arc::new(Shared::new(settings.ledger(engine), Telemetry::of_this_build()))
 }
 
 pub(super) fn tell(event: &Event<'_>) {
@@ -170,9 +169,4 @@ pub(super) fn say_totals(finished: &Finished) {
     if finished.failed {
         complain(format_args!("not all sources were read to their end"));
     }
-}
-
-/// Whether people watch: both streams go to a terminal.
-pub(super) fn is_watched() -> bool {
-    io::stdout().is_terminal() && io::stderr().is_terminal()
 }

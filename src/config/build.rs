@@ -11,7 +11,7 @@ use crate::catalogue::diagnostic::Diagnostics;
 use crate::catalogue::load::{self, RuleFile};
 use crate::catalogue::{self, builtin};
 use crate::event::Origin;
-use crate::ledger;
+use crate::ledger::{self, Ledger};
 use crate::pipeline::{Engine, Join, Options, Times};
 
 /// A configuration file is small; a larger one is a mistake.
@@ -117,12 +117,18 @@ impl Settings {
     /// What a pipeline needs to know for one source. `path` is the file that the operator may have mapped.
     pub fn pipeline(&self, source: &str, path: Option<&Path>, join: Join, times: Times) -> Options {
         Options {
-            source: source.into(),
             join,
-            line_bytes_max: self.limits.line_bytes_max,
             times,
+            line_bytes_max: self.limits.line_bytes_max,
+            event_lines_max: self.limits.event_lines_max,
             origin: Origin { path: path.map(|path| path.to_string_lossy().into_owned()), topic: None },
+            ..Options::new(source.into())
         }
+    }
+
+    /// Empty books: every known provider and category at 0.
+    pub fn ledger(&self, engine: &Engine) -> Ledger {
+        Ledger::new(self.ledger_limits(), engine.catalogue.info.clone())
     }
 
     pub fn ledger_limits(&self) -> ledger::Limits {

@@ -117,6 +117,7 @@ impl Check<'_> {
             }
         }
         for (name, value, bounds, setting) in [
+            ("event_lines_max", raw.event_lines_max, 1..=100_000, &mut limits.event_lines_max),
             ("tenants_max", raw.tenants_max, 0..=1_000_000, &mut limits.tenants_max),
             ("series_max", raw.series_max, 100..=10_000_000, &mut limits.series_max),
             ("sources_max", raw.sources_max, 1..=1_000_000, &mut limits.sources_max),

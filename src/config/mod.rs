@@ -97,6 +97,8 @@ impl SourceSetting {
 pub struct Limits {
     /// Bytes of a line, or of lines joined to one event, that are looked at.
     pub line_bytes_max: usize,
+    /// Lines that are joined to one event, such as a stack trace.
+    pub event_lines_max: usize,
     /// Tenants with series of their own.
     pub tenants_max: usize,
     /// Series of each metric.
@@ -121,6 +123,7 @@ impl Default for Settings {
             sources: Vec::new(),
             limits: Limits {
                 line_bytes_max: 1024 * 1024,
+                event_lines_max: 512,
                 tenants_max: 1_000,
                 series_max: 10_000,
                 sources_max: 1_000,

@@ -55,6 +55,7 @@ pub(super) struct RawSource {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawLimits {
     pub line_bytes_max: Option<String>,
+    pub event_lines_max: Option<u64>,
     pub tenants_max: Option<u64>,
     pub series_max: Option<u64>,
     pub sources_max: Option<u64>,

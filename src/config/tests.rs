@@ -29,7 +29,7 @@ fn a_file_of_comments_is_the_defaults() {
 fn all_values_are_taken() {
     let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1', 'localhost:2'], linger: 30s}\n\
         sources:\n  - {file: /var/log/a.log, name: app}\n  - {stdin: true}\n\
-        limits: {line_bytes_max: 64KiB, tenants_max: 5, series_max: 200, sources_max: 3, expansion_ratio_max: 9}\n\
+        limits: {line_bytes_max: 64KiB, event_lines_max: 7, tenants_max: 5, series_max: 200, sources_max: 3, expansion_ratio_max: 9}\n\
         rules: {dirs: [/etc/faultline/rules]}\n";
     let settings = parse("f", text).unwrap();
     assert_eq!(settings.log, Log { level: LogLevel::Debug, format: LogFormat::Json });
@@ -37,7 +37,14 @@ fn all_values_are_taken() {
     assert_eq!(settings.web.listen_addresses.iter().map(ToString::to_string).collect::<Vec<_>>(), [":1", "localhost:2"]);
     let app = SourceSetting { name: "app".into(), from: SourceFrom::File("/var/log/a.log".into()) };
     assert_eq!(settings.sources, [app, SourceSetting::stdin()]);
-    let limits = Limits { line_bytes_max: 65536, tenants_max: 5, series_max: 200, sources_max: 3, expansion_ratio_max: 9 };
+    let limits = Limits {
+        line_bytes_max: 65536,
+        event_lines_max: 7,
+        tenants_max: 5,
+        series_max: 200,
+        sources_max: 3,
+        expansion_ratio_max: 9,
+    };
     assert_eq!(settings.limits, limits);
     assert_eq!(settings.rules.dirs, [PathBuf::from("/etc/faultline/rules")]);
 }

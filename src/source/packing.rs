@@ -154,10 +154,10 @@ mod tests {
     #[test]
     fn several_members_are_one_stream() {
         let packed = [gzip(b"one\n"), gzip(b"two\n")].concat();
-        let (all, outcome, _) = read_all(Unpacked::gzip(&packed, Arc::default(), 250));
+        let (all, outcome, _) = read_all(Unpacked::gzip(&packed[..], Arc::default(), 250));
         assert_eq!((all, outcome.is_ok()), (b"one\ntwo\n".to_vec(), true));
         let packed = [zstd::encode_all(&b"one\n"[..], 1).unwrap(), zstd::encode_all(&b"two\n"[..], 1).unwrap()].concat();
-        let (all, outcome, _) = read_all(Unpacked::zstd(&packed, Arc::default(), 250).unwrap());
+        let (all, outcome, _) = read_all(Unpacked::zstd(&packed[..], Arc::default(), 250).unwrap());
         assert_eq!((all, outcome.is_ok()), (b"one\ntwo\n".to_vec(), true));
     }
 

@@ -26,6 +26,8 @@ pub struct Job {
     /// Place of its input in the order of all inputs.
     pub input: usize,
     pub name: Label,
+    /// Completes dates that name no year.
+    pub year: Option<i16>,
     pub work: Work,
 }
 
@@ -38,6 +40,7 @@ pub enum Work {
 struct Finds {
     lines: Option<Lines>,
     rows: Rows,
+    year: Option<i16>,
 }
 
 impl Observer for Finds {
@@ -45,7 +48,7 @@ impl Observer for Finds {
         if let Some(lines) = &mut self.lines {
             lines.push(line_number, raw, judgement);
         }
-        self.rows.count(raw, judgement);
+        self.rows.count(raw, judgement, self.year);
     }
 }
 
@@ -59,8 +62,8 @@ impl Job {
         plan: &Plan,
         ordered: &Ordered<W>,
     ) {
-        let mut pipeline = Pipeline::new(engine.clone(), settings.pipeline(&self.name, Some(Path::new(&*self.name)), Join::Events, Times::Lines));
-        let mut finds = Finds { lines: filter.map(Lines::new), rows: Rows::default() };
+        let mut pipeline = Pipeline::new(engine.clone(), settings.pipeline(&self.name, Some(Path::new(&*self.name)), Join::Events, Times::Lines { year: self.year }));
+        let mut finds = Finds { lines: filter.map(Lines::new), rows: Rows::default(), year: self.year };
         let read = self.read(&mut pipeline, &mut finds, plan, ordered);
         pipeline.flush(None, &mut finds);
         let mut delta = pipeline.take_delta();

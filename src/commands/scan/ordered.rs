@@ -151,7 +151,12 @@ mod tests {
     use super::*;
     use crate::config::Settings;
     use crate::event::SourceCounts;
+    use crate::catalogue::Catalogue;
     use crate::pipeline::Engine;
+
+    fn engine() -> Engine {
+        Engine::new(Catalogue::default())
+    }
 
     fn piece(index: u64, input: usize, lines: u64, found: &str, is_last: bool) -> Piece {
         Piece {
@@ -168,7 +173,7 @@ mod tests {
     #[test]
     fn pieces_come_out_in_the_order_of_the_input_with_line_numbers_of_the_whole_file() {
         let settings = Settings::default();
-        let ordered = Ordered::new(Tally::new(&settings, &Engine::default()), Vec::new());
+        let ordered = Ordered::new(Tally::new(&settings, &engine()), Vec::new());
         ordered.deliver(piece(2, 1, 5, "third", true)).unwrap();
         ordered.deliver(piece(1, 0, 7, "second", true)).unwrap();
         ordered.deliver(piece(0, 0, 10, "first", false)).unwrap();
@@ -193,7 +198,7 @@ mod tests {
             }
         }
         let settings = Settings::default();
-        let ordered = Ordered::new(Tally::new(&settings, &Engine::default()), Broken);
+        let ordered = Ordered::new(Tally::new(&settings, &engine()), Broken);
         assert!(ordered.deliver(piece(0, 0, 1, "x", false)).is_err());
         assert!(!ordered.admits(0));
         assert!(ordered.deliver(piece(1, 0, 1, "x", true)).is_err());

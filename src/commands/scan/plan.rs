@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use super::job::{Job, Work};
 use super::ordered::Ordered;
@@ -56,6 +57,7 @@ struct State {
 struct Cut {
     input: usize,
     name: Label,
+    year: Option<i16>,
     file: Arc<File>,
     blocks: Blocks,
 }
@@ -88,7 +90,7 @@ impl Plan {
         match cut.blocks.next_block() {
             Ok(Some(range)) => {
                 let work = Work::Block(BlockReader::new(cut.file.clone(), range));
-                return Some(Job { index: state.next_index, input: cut.input, name: cut.name.clone(), work });
+                return Some(Job { index: state.next_index, input: cut.input, name: cut.name.clone(), year: cut.year, work });
             }
             Ok(None) => {}
             Err(error) => self.report(&cut.name, error),
@@ -103,14 +105,16 @@ impl Plan {
             let input = state.next_input;
             state.next_input += 1;
             let name: Label = name(&path).into();
+            let year = year_of(&path);
             match self.open(&path) {
                 Ok(Opened::Stream(stream)) => {
-                    return Some(Job { index: state.next_index, input, name, work: Work::Stream(stream) });
+                    let work = Work::Stream(stream);
+                    return Some(Job { index: state.next_index, input, name, year, work });
                 }
                 Ok(Opened::Plain(file, size)) => {
                     let file = Arc::new(file);
                     let blocks = Blocks::new(file.clone(), size, BLOCK_BYTES, find_start);
-                    state.cut = Some(Cut { input, name, file, blocks });
+                    state.cut = Some(Cut { input, name, year, file, blocks });
                     if let Some(job) = self.cut_next(state) {
                         return Some(job);
                     }
@@ -174,6 +178,13 @@ fn is_plain(file: &File) -> io::Result<bool> {
 
 fn name(path: &Path) -> String {
     if path == Path::new("-") { "stdin".to_owned() } else { path.to_string_lossy().into_owned() }
+}
+
+/// The year in which the file was written last, this year for anything else.
+fn year_of(path: &Path) -> Option<i16> {
+    let written = std::fs::metadata(path).ok().filter(|m| m.is_file()).and_then(|m| m.modified().ok());
+    let at = jiff::Timestamp::try_from(written.unwrap_or_else(SystemTime::now)).ok()?;
+    Some(at.to_zoned(jiff::tz::TimeZone::UTC).year())
 }
 
 fn bytes_expected(inputs: &[PathBuf]) -> Option<u64> {

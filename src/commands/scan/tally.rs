@@ -1,13 +1,11 @@
 //! Everything a scan counted: the ledger, with limits of its own, and one table more, of errors by code AND tenant,
 //! which the metrics do not have.
 
-use std::collections::HashMap;
-
 use crate::catalogue::schema::Severity;
 use crate::config::Settings;
-use crate::event::{Delta, Fault, Judgement, Label, Seen, Verdict, reserved};
+use crate::event::{Counts, Delta, Fault, Judgement, Label, Seen, Verdict, reserved};
 use crate::framing;
-use crate::ledger::{self, Ledger};
+use crate::ledger::Ledger;
 use crate::pipeline::Engine;
 
 /// Rows of errors by code and tenant; counts of further tenants go to `_other`.
@@ -21,44 +19,37 @@ pub struct RowKey {
     pub tenant: Label,
 }
 
-/// Errors by provider, category, code and tenant.
+/// Errors by provider, category, code and tenant, in the order of their first appearance.
 #[derive(Debug, Default)]
-pub struct Rows(HashMap<RowKey, Seen, foldhash::fast::RandomState>);
+pub struct Rows(Counts<RowKey>);
 
 impl Rows {
-    /// Counts the matches of a record at the time that the record says.
-    pub fn count(&mut self, raw: &[u8], judgement: &Judgement) {
+    /// Counts the matches of a record at the time that the record says; `year` completes dates without one.
+    pub fn count(&mut self, raw: &[u8], judgement: &Judgement, year: Option<i16>) {
         let mut matches = judgement.faults.iter().filter(|fault| fault.verdict == Verdict::Match).peekable();
         if matches.peek().is_none() {
             return;
         }
-        let at = framing::timestamp(raw, None);
+        let at = framing::timestamp(raw, year);
         for fault in matches {
-            let mut key = key(fault);
-            if self.0.len() >= ROWS_MAX && !self.0.contains_key(&key) {
-                key.tenant = reserved::OTHER.into();
-            }
-            self.0.entry(key).or_default().add(at);
+            self.add(key(fault), &Seen { count: 1, first: at, last: at });
         }
     }
 
+    fn add(&mut self, mut key: RowKey, seen: &Seen) {
+        if self.0.len() >= ROWS_MAX && self.0.get(&key).is_none() {
+            key.tenant = reserved::OTHER.into();
+        }
+        self.0.add(key, seen);
+    }
+
     fn merge(&mut self, other: Rows) {
-        // In order of the keys, so that which tenants still fit does not depend on a hash.
-        let mut rows: Vec<_> = other.0.into_iter().collect();
-        if self.0.len() + rows.len() > ROWS_MAX {
-            rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        }
-        for (mut key, seen) in rows {
-            if self.0.len() >= ROWS_MAX && !self.0.contains_key(&key) {
-                key.tenant = reserved::OTHER.into();
-            }
-            self.0.entry(key).or_default().merge(&seen);
-        }
+        other.0.into_iter().for_each(|(key, seen)| self.add(key, &seen));
     }
 
     /// Bytes, roughly.
     pub fn weight(&self) -> usize {
-        self.0.len() * 160
+        self.0.len() * 200
     }
 }
 
@@ -80,9 +71,7 @@ pub struct Tally {
 
 impl Tally {
     pub fn new(settings: &Settings, engine: &Engine) -> Tally {
-        let mut limits: ledger::Limits = settings.ledger_limits();
-        limits.sources_max = limits.sources_max.max(10_000);
-        Tally { ledger: Ledger::new(limits, engine.code_book().clone()), rows: Rows::default(), has_input: false }
+        Tally { ledger: settings.ledger(engine), rows: Rows::default(), has_input: false }
     }
 
     /// In the order of the input.
@@ -158,12 +147,12 @@ mod tests {
     fn tenants_past_the_limit_are_counted_together() {
         let mut rows = Rows::default();
         for tenant in 0..ROWS_MAX + 5 {
-            rows.count(b"", &judgement(&tenant.to_string()));
+            rows.count(b"", &judgement(&tenant.to_string()), None);
         }
         let mut all = Rows::default();
         all.merge(rows);
         let other = all.0.iter().find(|(key, _)| &*key.tenant == reserved::OTHER).map(|(_, seen)| seen.count);
         assert_eq!((all.0.len(), other), (ROWS_MAX + 1, Some(5)));
-        assert_eq!(all.0.values().map(|seen| seen.count).sum::<u64>(), ROWS_MAX as u64 + 5);
+        assert_eq!(all.0.iter().map(|(_, seen)| seen.count).sum::<u64>(), ROWS_MAX as u64 + 5);
     }
 }
