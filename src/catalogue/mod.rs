@@ -9,6 +9,7 @@ pub mod diagnostic;
 mod yaml;
 pub mod load;
 mod lint;
+pub mod builtin;
 pub mod pattern;
 pub mod compile;
 
