@@ -26,10 +26,6 @@ pub struct Span {
 }
 
 impl Span {
-    pub fn len(self) -> usize {
-        self.end - self.start
-    }
-
     pub fn is_empty(self) -> bool {
         self.start == self.end
     }

@@ -113,7 +113,11 @@ mod tests {
             let shipped = start.elapsed();
             let start = std::time::Instant::now();
             load(&[], files()).unwrap();
-            println!("{round}: shipped {shipped:?}, linted {:?}, {} packs", start.elapsed(), rules.packs.len());
+            println!(
+                "{round}: shipped {shipped:?}, linted {:?}, {} packs",
+                start.elapsed(),
+                rules.packs.len()
+            );
         }
     }
 }
