@@ -8,3 +8,4 @@ pub mod diagnostic;
 mod yaml;
 pub mod load;
 mod lint;
+pub mod builtin;
