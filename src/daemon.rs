@@ -233,6 +233,7 @@ fn catch_signals(stop: Stop) -> io::Result<()> {
                 _ = terminate.recv() => 15,
             };
             if stop.is_asked() {
+                #[expect(clippy::exit, reason = "somebody asked twice; nobody is left to hand a code to")]
                 std::process::exit(128 + number);
             }
             stop.ask();

@@ -377,7 +377,7 @@ impl Builder {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
+    #[expect(clippy::too_many_arguments, reason = "the parts of one field")]
     fn code_field(
         &mut self,
         p: ProviderId,

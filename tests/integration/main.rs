@@ -1,5 +1,7 @@
 //! The one integration binary: cases are files under `tests/cases`, servers are real.
 
+#![expect(clippy::unwrap_used, reason = "what a test stands on panics where it breaks")]
+
 mod cases;
 mod exposition;
 mod http;
