@@ -5,3 +5,4 @@
 mod cases;
 mod exposition;
 mod http;
+mod structure;
