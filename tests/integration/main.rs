@@ -5,4 +5,8 @@
 mod cases;
 mod exposition;
 mod http;
+mod packs;
 mod structure;
+
+#[path = "../fuzz/chunks.rs"]
+mod fuzz;
