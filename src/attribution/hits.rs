@@ -196,7 +196,9 @@ impl Finder {
             place = self.messages(reading, place, decoded, &found, true);
         }
         let prose_text = views.slice(text.prose);
-        matcher.find(reading.catalogue, prose_text, &mut found);
+        if text.prose != text.messages || text.decoded.is_some() {
+            matcher.find(reading.catalogue, prose_text, &mut found);
+        }
         self.tokens(reading, &place, prose_text, &found);
         self.unknown_codes(reading, &place, prose_text, &found);
         self.found = found;

@@ -105,6 +105,8 @@ pub struct Views {
     bytes_max: usize,
     /// Work that failed readings may still cost, in bytes.
     pub(super) patience: usize,
+    /// The record may hold SQL.
+    pub(super) sql: bool,
     pub(super) scratch: super::objects::Scratch,
 }
 
@@ -126,6 +128,7 @@ impl Views {
         self.nodes.clear();
         self.bytes_max = text.len().saturating_mul(GROWTH_MAX) + (64 << 10);
         self.patience = text.len().saturating_mul(8) + (16 << 10);
+        self.sql = super::pairs::may_hold_sql(text);
         let root = self.text(text, Place { cut, ..Place::default() });
         if !structured.is_empty() {
             let object = self.object(Some(root), Span::default(), 0, Format::Envelope);
@@ -226,11 +229,18 @@ impl Views {
             place.at,
             Kind::Text(Text { cut: place.cut, listed: place.listed, ..Text::default() }),
         );
+        if self.full() || (!text.iter().any(|b| is_marker(*b)) && !super::pairs::is_help(text)) {
+            let whole = self.keep(text);
+            if let Kind::Text(t) = &mut self.nodes[id].kind {
+                (t.whole, t.prose, t.messages) = (whole, whole, whole);
+            }
+            return id;
+        }
         let folded = fold(text);
         let whole = self.keep(&folded);
         let mut work = folded;
         let mut messages = whole;
-        let readable = place.depth < TEXT_DEPTH_MAX && !self.full() && work.iter().any(|b| is_marker(*b));
+        let readable = place.depth < TEXT_DEPTH_MAX;
         if readable {
             let mut lines = self.read_objects(id, &mut work, place);
             messages = if work[..] == *self.slice(whole) { whole } else { self.keep(&work) };
@@ -252,7 +262,7 @@ impl Views {
     /// Masks what was read as an object or quoted pair; gives the pairs' objects, to which bare pairs are added.
     fn read_objects(&mut self, id: NodeId, work: &mut [u8], place: Place) -> super::pairs::LineObjects {
         self.strict_objects(id, work, place.depth);
-        super::pairs::mask_nowhere(work);
+        super::pairs::mask_nowhere(work, self.sql);
         let mut lines = super::pairs::LineObjects::default();
         self.quoted_pairs(id, work, place, &mut lines);
         self.escaped_objects(id, work, place.depth);
@@ -261,9 +271,9 @@ impl Views {
     }
 }
 
-/// Bytes without which a text is nothing but prose.
+/// Bytes without which a text is nothing but prose as it stands.
 fn is_marker(byte: u8) -> bool {
-    matches!(byte, b'{' | b'=' | b'?' | b'<' | b'|' | b'%' | b'[') || byte == b'\n'
+    matches!(byte, b'{' | b'=' | b'?' | b'<' | b'|' | b'%' | b'\\' | b'&' | b'\n')
 }
 
 /// `null`, `none`, empty and `0` say that there is no error.

@@ -157,6 +157,9 @@ fn read<'f, T: DeserializeOwned>(
 }
 
 fn no_kind(locator: &Locator<'_>) -> Diagnostic {
+    if locator.is_empty() {
+        return locator.finding(&[], "the file is empty".to_string(), None);
+    }
     const KINDS: [&str; 4] = ["provider", "overlay", "shared", "foreign"];
     let keys = locator.top_keys();
     let near = keys.iter().find_map(|key| nearest(key, KINDS).map(|kind| (*key, kind)));
@@ -181,7 +184,7 @@ fn refuse_duplicates(set: &[Loaded<'_>], findings: &mut Vec<Diagnostic>) {
     for one in set {
         let Some(identity) = one.document.identity() else { continue };
         let path = [Step::Key(one.document.head())];
-        if one.at.is_tainted(&path, 1) {
+        if one.at.is_tainted(&path) {
             continue;
         }
         match seen.get(&identity) {

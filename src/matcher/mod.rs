@@ -72,6 +72,11 @@ impl Matcher {
         out.dedup();
     }
 
+    /// The text of a window, for diagnosis.
+    pub fn window_text(&self, window: usize) -> String {
+        String::from_utf8_lossy(&self.windows.texts()[window]).into_owned()
+    }
+
     /// How many windows the automaton holds.
     pub fn windows(&self) -> usize {
         self.windows.texts().len()

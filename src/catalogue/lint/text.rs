@@ -57,10 +57,11 @@ pub(super) fn placeholders(text: &str) -> (Vec<Placeholder<'_>>, String) {
     (found, literal)
 }
 
-/// Whether the text may be looked for by itself; a form with the rule's own text is judged by the rule.
+/// Whether the text says too little to be looked for by itself. A form with the rule's own text (or a misspelling of it)
+/// is judged by the rule.
 pub(super) fn is_short(text: &str) -> bool {
     let (found, literal) = placeholders(text);
-    let of_rule = found.iter().any(|one| one.kind.is_none() && RULE_TEXTS.contains(&one.name));
+    let of_rule = found.iter().any(|one| one.kind.is_none() && nearest(one.name, RULE_TEXTS).is_some());
     !of_rule && literal.chars().filter(|c| !c.is_whitespace()).count() < LITERAL_CHARS_MIN
 }
 

@@ -91,6 +91,9 @@ impl<'t> Session<'t> {
     /// Whether another pass is worth it.
     fn learn(&mut self, failure: Failure, root: NodeId) -> bool {
         let at = failure.at.unwrap_or(root);
+        if self.problems.get_mut().0.len() > PROBLEMS_MAX {
+            return false;
+        }
         match failure.what {
             What::Exhausted => {
                 let message = "too much is wrong in this file to read it to its end";
