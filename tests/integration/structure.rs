@@ -92,7 +92,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_json", &["commands/"]),
     ("granit_parser", &["catalogue/"]),
     ("strsim", &["catalogue/"]),
-    ("aho_corasick", &["matcher/"]),
+    ("aho_corasick", &["matcher/", "attribution/"]),
     ("regex_syntax", &["matcher/"]),
     ("rand_chacha", &["commands/demo/"]),
     ("anyhow", &["main.rs", "daemon.rs", "config/", "commands/"]),
@@ -104,12 +104,10 @@ const LINES_MAX: usize = 450;
 /// Files that are longer today, with the length that they may not outgrow.
 const LONGER: &[(&str, usize)] = &[
     ("attribution/decide.rs", 660),
-    ("attribution/evidence.rs", 500),
     ("attribution/hits.rs", 670),
     ("attribution/objects.rs", 560),
     ("catalogue/compile.rs", 800),
     ("catalogue/schema.rs", 500),
-    ("catalogue/yaml/read.rs", 620),
 ];
 
 /// Modules under `#[cfg(test)]` that are not called `tests`.
@@ -130,7 +128,9 @@ impl File {
     }
 
     fn is_tests(&self) -> bool {
-        self.name.ends_with("tests.rs") || TEST_FILES.contains(&self.name.as_str())
+        self.name.ends_with("tests.rs")
+            || self.name.contains("/tests/")
+            || TEST_FILES.contains(&self.name.as_str())
     }
 }
 
