@@ -53,7 +53,10 @@ pub enum Event<'a> {
     Listening(&'a [SocketAddr]),
     /// About once a second.
     Second,
-    SourceEnded { name: &'a str, ended: &'a Ended },
+    SourceEnded {
+        name: &'a str,
+        ended: &'a Ended,
+    },
     /// All input has ended and the server goes on for this long.
     Lingering(Duration),
 }

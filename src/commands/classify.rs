@@ -97,7 +97,9 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
                 read += 1;
                 classifier.classify_all(bytes)?;
             }
-            Err(error) => output::complain(format_args!("{}: {error}", Escaped(path.as_os_str().as_encoded_bytes()))),
+            Err(error) => {
+                output::complain(format_args!("{}: {error}", Escaped(path.as_os_str().as_encoded_bytes())))
+            }
         }
     }
     classifier.out.flush()?;

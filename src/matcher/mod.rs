@@ -48,6 +48,7 @@ impl Matcher {
                 .iter()
                 .any(|entry| spelling::plausible(catalogue, entry, text, c.start))
         });
+        out.sort_unstable();
     }
 
     /// Literals that stand whole in `text` (decoded), with their boundaries, in order of their start.

@@ -13,6 +13,11 @@ use crate::catalogue::pattern::is_word;
 
 /// Whether the text of `entry` may stand around its window at `start` of `text`.
 pub fn plausible(catalogue: &Catalogue, entry: &Entry, text: &[u8], start: usize) -> bool {
+    let Some(at) = start.checked_sub(entry.offset - entry.run.start) else { return false };
+    let run = entry.run.clone();
+    if text.get(at..at + run.len()) != Some(&entry.text[run.clone()]) {
+        return false;
+    }
     let (first, last) = match entry.target {
         Target::Always => return true,
         Target::Syntax => return left_free(text, start),
@@ -24,11 +29,8 @@ pub fn plausible(catalogue: &Catalogue, entry: &Entry, text: &[u8], start: usize
         }
     };
     let piece = &*entry.text;
-    let Some(run) = runs(piece).find(|run| run.contains(&entry.offset)) else { return true };
-    let Some(at) = start.checked_sub(entry.offset - run.start) else { return false };
-    text.get(at..at + run.len()) == Some(&piece[run.clone()])
-        && backward(piece, run.start, text, at)
-            .is_some_and(|at| !first || !is_plain_first(piece) || left_free(text, at))
+    backward(piece, run.start, text, at)
+        .is_some_and(|at| !first || !is_plain_first(piece) || left_free(text, at))
         && forward(piece, run.end, text, at + run.len())
             .is_some_and(|end| !last || !is_plain_last(piece) || !is_word(text.get(end).copied()))
 }

@@ -17,35 +17,75 @@ const WINDOW_MIN: usize = 4;
 /// Words that logs are full of: a window inside one of them is a poor one.
 const COMMON: &[&str] = &[
     "access",
+    "account",
     "application",
+    "audience",
     "authorization",
     "body",
+    "callback",
+    "certificate",
+    "challenge",
     "client",
     "code",
+    "complete",
+    "configuration",
     "configured",
     "connection",
+    "consumed",
+    "cookie",
+    "create",
+    "credential",
+    "custom",
+    "database",
+    "denied",
+    "device",
+    "document",
+    "email",
+    "environment",
     "error",
+    "event",
+    "exceeded",
     "exception",
+    "exchange",
+    "expires",
     "failed",
     "following",
+    "found",
     "from",
+    "generate",
     "grant",
     "header",
     "headers",
     "host",
+    "http",
+    "https",
+    "info",
     "invalid",
+    "issuer",
+    "json",
+    "level",
+    "logger",
     "message",
     "method",
     "missing",
     "must",
     "name",
     "null",
+    "organisation",
+    "organization",
     "parameter",
     "password",
     "path",
     "please",
     "policy",
+    "post",
     "processing",
+    "profile",
+    "provider",
+    "query",
+    "redirect",
+    "refresh",
+    "rejected",
     "request",
     "requested",
     "required",
@@ -55,13 +95,25 @@ const COMMON: &[&str] = &[
     "server",
     "service",
     "session",
+    "signature",
+    "signing",
+    "status",
+    "successfully",
+    "supplied",
     "supported",
+    "tenant",
     "that",
+    "thread",
     "time",
+    "timestamp",
     "token",
+    "trace",
     "type",
+    "unsupported",
     "user",
     "value",
+    "verifier",
+    "verify",
     "while",
     "with",
 ];
@@ -88,6 +140,15 @@ pub struct Entry {
     pub offset: usize,
     /// The whole text that holds the window: a piece of the literal, a value, a field name.
     pub text: Box<[u8]>,
+    /// The run of plain bytes around the window.
+    pub run: std::ops::Range<usize>,
+}
+
+impl Entry {
+    fn new(target: Target, offset: usize, text: &[u8]) -> Entry {
+        let run = runs(text).find(|run| run.contains(&offset)).unwrap_or(offset..offset);
+        Entry { target, offset, text: text.into(), run }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -108,12 +169,12 @@ impl Windows {
         }
         for syntax in &catalogue.syntaxes {
             for prefix in code_prefixes(&syntax.source) {
-                windows.add(&prefix, Entry { target: Target::Syntax, offset: 0, text: prefix.clone() });
+                windows.add(&prefix, Entry::new(Target::Syntax, 0, &prefix));
             }
         }
         // A container runtime cuts long lines anywhere, also inside a literal.
         for marker in [&b"stdout P "[..], b"stderr P "] {
-            windows.add(marker, Entry { target: Target::Always, offset: 0, text: marker.into() });
+            windows.add(marker, Entry::new(Target::Always, 0, marker));
         }
         windows
     }
@@ -131,11 +192,7 @@ impl Windows {
             .filter_map(|piece| rarest(&pieces[piece]).map(|(range, cost)| (piece, range, cost)))
             .min_by(|a, b| a.2.total_cmp(&b.2));
         if let Some((piece, range, _)) = best {
-            let entry = Entry {
-                target: Target::Literal { id, piece },
-                offset: range.start,
-                text: pieces[piece].clone(),
-            };
+            let entry = Entry::new(Target::Literal { id, piece }, range.start, &pieces[piece]);
             self.add(&pieces[piece][range], entry);
             return;
         }
@@ -145,10 +202,7 @@ impl Windows {
             return;
         };
         for spelling in spellings(&pieces[piece]) {
-            self.add(
-                &spelling,
-                Entry { target: Target::Literal { id, piece }, offset: 0, text: spelling.clone() },
-            );
+            self.add(&spelling, Entry::new(Target::Literal { id, piece }, 0, &spelling));
         }
     }
 
@@ -171,7 +225,7 @@ impl Windows {
         let best = conjunction.pairs.iter().map(texts).min_by(|a, b| cost(a).total_cmp(&cost(b)));
         for text in best.into_iter().flatten() {
             if let Some((range, _)) = rarest(&text) {
-                let entry = Entry { target: Target::Field, offset: range.start, text: text.clone() };
+                let entry = Entry::new(Target::Field, range.start, &text);
                 self.add(&text[range], entry);
             }
         }

@@ -92,7 +92,9 @@ fn rows(ledger: &Ledger) -> Vec<Row> {
     for row in &mut rows {
         row.tenants.sort_by(|(a, count_a), (b, count_b)| count_b.cmp(count_a).then_with(|| a.cmp(b)));
     }
-    rows.sort_by(|a, b| b.errors.cmp(&a.errors).then_with(|| (&a.provider, &a.category).cmp(&(&b.provider, &b.category))));
+    rows.sort_by(|a, b| {
+        b.errors.cmp(&a.errors).then_with(|| (&a.provider, &a.category).cmp(&(&b.provider, &b.category)))
+    });
     rows
 }
 
