@@ -1,4 +1,5 @@
 //! The one integration binary: cases are files under `tests/cases`, servers are real.
 
+mod cli;
 mod exposition;
 mod http;
