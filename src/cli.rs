@@ -80,8 +80,10 @@ struct Web {
 /// The whole daemon on a built-in, seeded log stream of all five providers and realistic noise, through the same path as
 /// `run`. Ends with Ctrl-C, or after --for.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  faultline demo\n  faultline demo --for 30s --web.listen-address 127.0.0.1:9000\n  \
-    curl http://127.0.0.1:10510/metrics")]
+#[command(
+    after_help = "Examples:\n  faultline demo\n  faultline demo --for 30s --web.listen-address 127.0.0.1:9000\n  \
+    curl http://127.0.0.1:10510/metrics"
+)]
 struct Demo {
     /// End after this time, for example 10s
     #[arg(long = "for", value_name = "DURATION", value_parser = config::parse_duration)]
@@ -93,10 +95,12 @@ struct Demo {
 /// Reads standard input, or the files of --input from their start and on as they grow; with --input, standard input is
 /// not read unless - is named. At the end of the input the totals are said and the process leaves.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  some-service 2>&1 | faultline run\n  some-service 2>&1 | faultline run --tee | other\n  \
+#[command(
+    after_help = "Examples:\n  some-service 2>&1 | faultline run\n  some-service 2>&1 | faultline run --tee | other\n  \
     faultline run --input /var/log/app.log --input /var/log/gateway.log\n  \
     faultline run --config.file faultline.yaml --log.format json\n  \
-    zcat old.gz | faultline run --web.linger 30s     # serve the counts for another half minute")]
+    zcat old.gz | faultline run --web.linger 30s     # serve the counts for another half minute"
+)]
 struct Run {
     /// File to read and follow; - is standard input (repeatable)
     #[arg(long = "input", value_name = "FILE")]
@@ -163,9 +167,11 @@ enum SeverityName {
 /// Exactly one JSON object on standard output for each record, in order. Records are lines, never joined, or with -0
 /// whole events. `matches` is empty where there is nothing; what is not settled is "", an unknown tenant "-".
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  tail -f app.log | faultline classify | jq -c 'select(.matches != [])'\n  \
+#[command(
+    after_help = "Examples:\n  tail -f app.log | faultline classify | jq -c 'select(.matches != [])'\n  \
     printf 'ERROR drm MDRM-508\\n' | faultline classify\n  \
-    printf 'first line\\nsecond line of it\\0next event' | faultline classify -0")]
+    printf 'first line\\nsecond line of it\\0next event' | faultline classify -0"
+)]
 struct Classify {
     /// Files; - is standard input, and so is none
     #[arg(value_name = "FILE")]

@@ -53,7 +53,10 @@ pub enum Event<'a> {
     Listening(&'a [SocketAddr]),
     /// About once a second.
     Second,
-    SourceEnded { name: &'a str, ended: &'a Ended },
+    SourceEnded {
+        name: &'a str,
+        ended: &'a Ended,
+    },
     /// All input has ended and the server goes on for this long.
     Lingering(Duration),
 }
@@ -224,12 +227,13 @@ fn catch_signals(stop: Stop) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
+        let mut is_first = true;
         loop {
             let number = tokio::select! {
                 _ = interrupt.recv() => 2,
                 _ = terminate.recv() => 15,
             };
-            if stop.is_asked() {
+            if !std::mem::replace(&mut is_first, false) {
                 std::process::exit(128 + number);
             }
             stop.ask();

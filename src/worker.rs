@@ -294,7 +294,8 @@ mod tests {
     #[test]
     fn every_tick_delivers_what_was_counted_since_the_last_one() {
         use Act::*;
-        let (deltas, ended) = played([Give("a\nb\n"), PassSeconds(3), Give("c\n"), PassSeconds(1), Give("d")]);
+        let (deltas, ended) =
+            played([Give("a\nb\n"), PassSeconds(3), Give("c\n"), PassSeconds(1), Give("d")]);
         assert!(matches!(ended, Ended::Input));
         assert!(deltas.len() >= 5, "{deltas:?}");
         assert_eq!(lines(&deltas).iter().sum::<u64>(), 4);
@@ -306,8 +307,11 @@ mod tests {
     fn half_a_line_waits_for_its_other_half_through_a_short_silence() {
         use Act::*;
         let (deltas, _) = played([Give("ERROR drm MDRM-5"), PassSeconds(5), Give("08 x\n"), PassSeconds(2)]);
-        let codes: Vec<String> =
-            deltas.iter().flat_map(|delta| delta.errors.iter()).map(|(key, _)| key.code.to_string()).collect();
+        let codes: Vec<String> = deltas
+            .iter()
+            .flat_map(|delta| delta.errors.iter())
+            .map(|(key, _)| key.code.to_string())
+            .collect();
         assert_eq!(codes, ["MDRM-508"]);
     }
 

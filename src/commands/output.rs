@@ -40,7 +40,7 @@ pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -100,13 +100,19 @@ mod tests {
 
     #[test]
     fn sizes_are_shown_in_the_largest_unit_that_fits() {
-        assert_eq!([0, 1023, 1024, 1 << 20, u64::MAX].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "16384.0 PiB"]);
+        assert_eq!(
+            [0, 1023, 1024, 1 << 20, u64::MAX].map(bytes),
+            ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "16384.0 PiB"]
+        );
     }
 
     #[test]
     fn times_are_shown_in_utc_and_an_impossible_one_is_not() {
         assert_eq!(time(Some(Millis(1_795_166_043_117))), "2026-11-20 09:14:03");
-        assert_eq!(time_rfc3339(Some(Millis(1_795_166_043_117))).as_deref(), Some("2026-11-20T09:14:03.117Z"));
+        assert_eq!(
+            time_rfc3339(Some(Millis(1_795_166_043_117))).as_deref(),
+            Some("2026-11-20T09:14:03.117Z")
+        );
         assert_eq!(time(Some(Millis(i64::MAX))), "-");
     }
 }

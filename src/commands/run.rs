@@ -13,9 +13,9 @@ use crate::daemon::{self, Event, Feed, Finished, Parts};
 use crate::export::{self, Listeners, Shared};
 use crate::ledger::Totals;
 use crate::pipeline::{Engine, Join, Pipeline, Times};
+use crate::source::Source;
 use crate::source::follow::FollowedFile;
 use crate::source::stdin::{self, Stdin};
-use crate::source::Source;
 use crate::telemetry::Telemetry;
 use crate::worker::{self, Ended};
 
@@ -56,7 +56,9 @@ fn sources(settings: &Settings, options: &Options) -> Result<Vec<SourceSetting>,
     for (place, source) in sources.iter().enumerate() {
         if sources[..place].iter().any(|other| other.from == source.from) {
             let name = Escaped(source.name.as_bytes());
-            return Err(Trouble::not_started(format_args!("{name} is named twice and would be counted twice")));
+            return Err(Trouble::not_started(format_args!(
+                "{name} is named twice and would be counted twice"
+            )));
         }
     }
     let reads_stdin = sources.iter().any(|source| source.from == SourceFrom::Stdin);
@@ -120,7 +122,9 @@ pub(super) fn bind(addresses: &[ListenAddress]) -> anyhow::Result<Listeners> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     export::bind(&resolved).map_err(|error| {
         let hint = match error.kind() {
-            io::ErrorKind::AddrInUse => "; another one is running there? Choose a port with --web.listen-address",
+            io::ErrorKind::AddrInUse => {
+                "; another one is running there? Choose a port with --web.listen-address"
+            }
             io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
             _ => "",
         };

@@ -23,7 +23,8 @@ pub fn load(flags: &Flags) -> anyhow::Result<Settings> {
     let settings = match &flags.config_file {
         None => Settings::default(),
         Some(path) => {
-            let settings = super::parse(&path.to_string_lossy(), &read_config(path)?).map_err(wrong("configuration"))?;
+            let settings =
+                super::parse(&path.to_string_lossy(), &read_config(path)?).map_err(wrong("configuration"))?;
             settings.relative_to(path.parent().unwrap_or(Path::new("")))
         }
     };

@@ -22,7 +22,8 @@ pub fn parse(name: &str, text: &str) -> Result<Settings, Diagnostics> {
 
 /// A file of comments only says nothing, which is allowed.
 fn is_blank(text: &str) -> bool {
-    text.lines().all(|line| matches!(line.trim_start().chars().next(), None | Some('#')) || line.trim() == "---")
+    text.lines()
+        .all(|line| matches!(line.trim_start().chars().next(), None | Some('#')) || line.trim() == "---")
 }
 
 struct Check<'t> {
@@ -54,7 +55,9 @@ impl Check<'_> {
                 let path = ["web".into(), "listen_addresses".into(), place.into()];
                 match address.parse() {
                     Ok(address) => web.listen_addresses.push(address),
-                    Err(why) => self.find(&path, format_args!("{} is no address", quoted(address)), Some(why)),
+                    Err(why) => {
+                        self.find(&path, format_args!("{} is no address", quoted(address)), Some(why))
+                    }
                 }
             }
         }
@@ -74,7 +77,11 @@ impl Check<'_> {
             let path = ["sources".into(), Step::Index(place)];
             let Some(source) = self.source(source, &path) else { continue };
             if let Some(first) = names.insert(source.name.clone(), place) {
-                let message = format!("the name {} is taken by source {} of this list", quoted(&source.name), first + 1);
+                let message = format!(
+                    "the name {} is taken by source {} of this list",
+                    quoted(&source.name),
+                    first + 1
+                );
                 let hint = "the name is the metric label `source`; give each source its own";
                 self.find(&path, message, Some(hint.into()));
             } else if sources.iter().any(|other| other.from == source.from) {
@@ -112,7 +119,9 @@ impl Check<'_> {
         let mut limits = default;
         if let Some(size) = &raw.line_bytes_max {
             match units::parse_size(size) {
-                Ok(bytes) => limits.line_bytes_max = self.bounded("line_bytes_max", bytes, 1024..=64 << 20) as usize,
+                Ok(bytes) => {
+                    limits.line_bytes_max = self.bounded("line_bytes_max", bytes, 1024..=64 << 20) as usize
+                }
                 Err(why) => self.find(&["limits".into(), "line_bytes_max".into()], why, None),
             }
         }

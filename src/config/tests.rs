@@ -36,7 +36,10 @@ fn all_values_are_taken() {
     let settings = parse("f", text).unwrap();
     assert_eq!(settings.log, Log { level: LogLevel::Debug, format: LogFormat::Json });
     assert_eq!(settings.web.linger, Duration::from_secs(30));
-    assert_eq!(settings.web.listen_addresses.iter().map(ToString::to_string).collect::<Vec<_>>(), [":1", "localhost:2"]);
+    assert_eq!(
+        settings.web.listen_addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [":1", "localhost:2"]
+    );
     let app = SourceSetting { name: "app".into(), from: SourceFrom::File("/var/log/a.log".into()) };
     assert_eq!(settings.sources, [app, SourceSetting::stdin()]);
     let limits = Limits {
@@ -64,7 +67,10 @@ fn every_wrong_value_is_reported_with_its_place() {
 #[test]
 fn unknown_settings_are_refused_with_a_hint() {
     let findings = parse("f.yaml", "web:\n  lingre: 3s\nlimit: {}\n").unwrap_err().to_string();
-    assert!(findings.contains("did you mean `linger`?") && findings.contains("did you mean `limits`?"), "{findings}");
+    assert!(
+        findings.contains("did you mean `linger`?") && findings.contains("did you mean `limits`?"),
+        "{findings}"
+    );
 }
 
 #[test]

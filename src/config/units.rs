@@ -51,8 +51,11 @@ impl ListenAddress {
     pub fn resolve(&self) -> io::Result<SocketAddr> {
         if self.host.is_empty() {
             let has_v6 = std::net::UdpSocket::bind("[::]:0").is_ok();
-            let host: std::net::IpAddr =
-                if has_v6 { std::net::Ipv6Addr::UNSPECIFIED.into() } else { std::net::Ipv4Addr::UNSPECIFIED.into() };
+            let host: std::net::IpAddr = if has_v6 {
+                std::net::Ipv6Addr::UNSPECIFIED.into()
+            } else {
+                std::net::Ipv4Addr::UNSPECIFIED.into()
+            };
             return Ok(SocketAddr::new(host, self.port));
         }
         let nothing = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -114,7 +117,10 @@ mod tests {
         assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
-        assert_eq!(["1048576", "64KiB", "1 MiB", "2k"].map(parse_size), [Ok(1 << 20), Ok(65536), Ok(1 << 20), Ok(2000)]);
+        assert_eq!(
+            ["1048576", "64KiB", "1 MiB", "2k"].map(parse_size),
+            [Ok(1 << 20), Ok(65536), Ok(1 << 20), Ok(2000)]
+        );
         for wrong in ["", "s", "-3s", "3 parsecs"] {
             assert!(parse_duration(wrong).is_err(), "{wrong} was taken");
         }

@@ -130,7 +130,8 @@ mod tests {
     /// Lines that are not indented start events, when the line before them is seen.
     fn unindented(view: &View<'_>) -> Option<usize> {
         let ends = memchr::memchr_iter(b'\n', view.text).map(|end| end + 1);
-        let is_start = |start: usize| view.text.get(start).is_some_and(|byte| *byte != b' ' && *byte != b'\n');
+        let is_start =
+            |start: usize| view.text.get(start).is_some_and(|byte| *byte != b' ' && *byte != b'\n');
         ends.filter(|start| *start >= view.from).find(|start| is_start(*start))
     }
 

@@ -66,7 +66,9 @@ impl Decoder {
         self.text.clear();
         match &mut self.state {
             State::Held(first) => self.text.push(*first),
-            State::Utf16(utf16) if utf16.odd.is_some() || utf16.high.is_some() => push(char::REPLACEMENT_CHARACTER, &mut self.text),
+            State::Utf16(utf16) if utf16.odd.is_some() || utf16.high.is_some() => {
+                push(char::REPLACEMENT_CHARACTER, &mut self.text)
+            }
             _ => {}
         }
         self.state = State::Plain;
@@ -157,7 +159,8 @@ mod tests {
     #[test]
     fn lone_halves_are_replaced_and_the_text_around_them_stays() {
         let units = [0x41, 0xD800, 0x42, 0xDC00, 0x43, 0xD801];
-        let bytes: Vec<u8> = [0xFF, 0xFE].into_iter().chain(units.iter().flat_map(|u: &u16| u.to_le_bytes())).collect();
+        let bytes: Vec<u8> =
+            [0xFF, 0xFE].into_iter().chain(units.iter().flat_map(|u: &u16| u.to_le_bytes())).collect();
         assert_eq!(decoded(&bytes, 3), "A\u{FFFD}B\u{FFFD}C\u{FFFD}".as_bytes());
     }
 }

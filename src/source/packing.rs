@@ -156,19 +156,24 @@ mod tests {
         let packed = [gzip(b"one\n"), gzip(b"two\n")].concat();
         let (all, outcome, _) = read_all(Unpacked::gzip(&packed[..], Arc::default(), 250));
         assert_eq!((all, outcome.is_ok()), (b"one\ntwo\n".to_vec(), true));
-        let packed = [zstd::encode_all(&b"one\n"[..], 1).unwrap(), zstd::encode_all(&b"two\n"[..], 1).unwrap()].concat();
+        let packed =
+            [zstd::encode_all(&b"one\n"[..], 1).unwrap(), zstd::encode_all(&b"two\n"[..], 1).unwrap()]
+                .concat();
         let (all, outcome, _) = read_all(Unpacked::zstd(&packed[..], Arc::default(), 250).unwrap());
         assert_eq!((all, outcome.is_ok()), (b"one\ntwo\n".to_vec(), true));
     }
 
     #[test]
     fn a_cut_stream_gives_what_was_there_and_then_an_error() {
-        let text: Vec<u8> = (0..20_000u32).flat_map(|n| format!("line {}\n", n.wrapping_mul(2_654_435_761)).into_bytes()).collect();
+        let text: Vec<u8> = (0..20_000u32)
+            .flat_map(|n| format!("line {}\n", n.wrapping_mul(2_654_435_761)).into_bytes())
+            .collect();
         let packed = gzip(&text);
         let (all, outcome, _) = read_all(Unpacked::gzip(&packed[..packed.len() / 2], Arc::default(), 250));
         assert!(outcome.is_err() && !all.is_empty() && text.starts_with(&all), "{} bytes", all.len());
         let packed = zstd::encode_all(&text[..], 1).unwrap();
-        let (all, outcome, _) = read_all(Unpacked::zstd(&packed[..packed.len() / 2], Arc::default(), 250).unwrap());
+        let (all, outcome, _) =
+            read_all(Unpacked::zstd(&packed[..packed.len() / 2], Arc::default(), 250).unwrap());
         assert!(outcome.is_err() && text.starts_with(&all), "{} bytes", all.len());
     }
 

@@ -31,7 +31,9 @@ pub fn kind() -> Kind {
     let here = std::fs::File::from(own).metadata();
     let null = std::fs::metadata("/dev/null");
     match (here, null) {
-        (Ok(here), Ok(null)) if here.file_type().is_char_device() && here.rdev() == null.rdev() => Kind::Nothing,
+        (Ok(here), Ok(null)) if here.file_type().is_char_device() && here.rdev() == null.rdev() => {
+            Kind::Nothing
+        }
         (Ok(_), _) => Kind::Stream,
         (Err(_), _) => Kind::Nothing,
     }
@@ -116,7 +118,13 @@ mod tests {
         writer.write_all(b"abc").unwrap();
         stop.ask();
         let mut block = [0; 16];
-        assert_eq!(read(reader.as_fd(), &mut block, Duration::from_secs(60), &stop).unwrap(), Reading::Bytes(3));
-        assert_eq!(read(reader.as_fd(), &mut block, Duration::from_secs(60), &stop).unwrap(), Reading::Silence);
+        assert_eq!(
+            read(reader.as_fd(), &mut block, Duration::from_secs(60), &stop).unwrap(),
+            Reading::Bytes(3)
+        );
+        assert_eq!(
+            read(reader.as_fd(), &mut block, Duration::from_secs(60), &stop).unwrap(),
+            Reading::Silence
+        );
     }
 }

@@ -32,7 +32,7 @@ impl<W: Write + IsTerminal> Board<W> {
         if self.is_watched {
             return self.redraw(ledger);
         }
-        if self.seconds % QUIET_SECONDS == 0 {
+        if self.seconds.is_multiple_of(QUIET_SECONDS) {
             writeln!(self.out, "{}", line(ledger))?;
             self.out.flush()?;
         }
@@ -92,7 +92,9 @@ fn rows(ledger: &Ledger) -> Vec<Row> {
     for row in &mut rows {
         row.tenants.sort_by(|(a, count_a), (b, count_b)| count_b.cmp(count_a).then_with(|| a.cmp(b)));
     }
-    rows.sort_by(|a, b| b.errors.cmp(&a.errors).then_with(|| (&a.provider, &a.category).cmp(&(&b.provider, &b.category))));
+    rows.sort_by(|a, b| {
+        b.errors.cmp(&a.errors).then_with(|| (&a.provider, &a.category).cmp(&(&b.provider, &b.category)))
+    });
     rows
 }
 

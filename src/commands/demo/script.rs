@@ -90,7 +90,9 @@ fn parse(script: &str) -> Vec<Template> {
     for line in script.lines() {
         if let Some(head) = line.strip_prefix("= ") {
             templates.push(head_of(head));
-        } else if let Some(template) = templates.last_mut().filter(|_| !line.is_empty() && !line.starts_with('#')) {
+        } else if let Some(template) =
+            templates.last_mut().filter(|_| !line.is_empty() && !line.starts_with('#'))
+        {
             template.text.extend(parts(line));
             template.text.push(Part::Text("\n".to_owned()));
         }

@@ -26,8 +26,18 @@ const OUTAGE_HOLDS_SECONDS: f64 = 12.0;
 
 /// Customers, the first ones larger than the last.
 const TENANTS: [&str; 12] = [
-    "acme", "globex", "nordbank-retail", "sg-retail", "studio-7", "initech", "helse-vest", "umbrella", "hooli",
-    "stark-media", "wayne-tv", "tyrell",
+    "acme",
+    "globex",
+    "nordbank-retail",
+    "sg-retail",
+    "studio-7",
+    "initech",
+    "helse-vest",
+    "umbrella",
+    "hooli",
+    "stark-media",
+    "wayne-tv",
+    "tyrell",
 ];
 const USERS: [&str; 5] = ["maria", "jonas", "wei", "priya", "tom"];
 
@@ -179,7 +189,14 @@ impl Filling {
 /// Version 4.
 fn uuid(high: u64, low: u64) -> String {
     let (high, low) = (high & !0xF000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
-    format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, high >> 16 & 0xFFFF, high & 0xFFFF, low >> 48, low & 0xFFFF_FFFF_FFFF)
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xFFFF,
+        high & 0xFFFF,
+        low >> 48,
+        low & 0xFFFF_FFFF_FFFF
+    )
 }
 
 #[cfg(test)]
@@ -233,7 +250,8 @@ mod tests {
                 pipeline.push(&text, None, &mut verdicts);
                 pipeline.flush(None, &mut verdicts);
                 let got: Vec<String> = verdicts.0.iter().map(shown).collect();
-                let wanted: Vec<String> = (expected != "none").then(|| expected.clone()).into_iter().collect();
+                let wanted: Vec<String> =
+                    (expected != "none").then(|| expected.clone()).into_iter().collect();
                 assert_eq!(got, wanted, "{}", String::from_utf8_lossy(&text));
             }
         }
@@ -242,11 +260,15 @@ mod tests {
     #[test]
     fn all_five_providers_are_on_the_air_and_have_their_outage() {
         let writer = Writer::new(templates());
-        let on_air: BTreeSet<&str> =
-            writer.templates.iter().filter_map(|t| t.expected.strip_prefix("match ")?.split(' ').next()).collect();
+        let on_air: BTreeSet<&str> = writer
+            .templates
+            .iter()
+            .filter_map(|t| t.expected.strip_prefix("match ")?.split(' ').next())
+            .collect();
         let five = BTreeSet::from(["ast-ca", "bankid", "myinfo", "okta", "verimatrix"]);
         assert_eq!(on_air, five);
-        let outages: BTreeSet<&str> = (0..400).filter_map(|second| writer.outage(f64::from(second))).collect();
+        let outages: BTreeSet<&str> =
+            (0..400).filter_map(|second| writer.outage(f64::from(second))).collect();
         assert_eq!(outages, five);
         assert_eq!(writer.outage(0.0), None);
     }
@@ -255,7 +277,8 @@ mod tests {
     fn the_same_seed_writes_the_same_events() {
         let written = || {
             let (mut writer, mut text) = (Writer::new(templates()), Vec::new());
-            (0..500).for_each(|at| writer.write_event(f64::from(at) / 10.0, Timestamp::UNIX_EPOCH, &mut text));
+            (0..500)
+                .for_each(|at| writer.write_event(f64::from(at) / 10.0, Timestamp::UNIX_EPOCH, &mut text));
             text
         };
         assert_eq!(written(), written());

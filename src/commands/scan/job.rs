@@ -62,7 +62,15 @@ impl Job {
         plan: &Plan,
         ordered: &Ordered<W>,
     ) {
-        let mut pipeline = Pipeline::new(engine.clone(), settings.pipeline(&self.name, Some(Path::new(&*self.name)), Join::Events, Times::Lines { year: self.year }));
+        let mut pipeline = Pipeline::new(
+            engine.clone(),
+            settings.pipeline(
+                &self.name,
+                Some(Path::new(&*self.name)),
+                Join::Events,
+                Times::Lines { year: self.year },
+            ),
+        );
         let mut finds = Finds { lines: filter.map(Lines::new), rows: Rows::default(), year: self.year };
         let read = self.read(&mut pipeline, &mut finds, plan, ordered);
         pipeline.flush(None, &mut finds);
@@ -93,16 +101,15 @@ impl Job {
         loop {
             let n = match &mut self.work {
                 Work::Stream(input) => input.read(&mut block),
-                Work::Block(reader) => {
-                    reader.read(&mut block).inspect(|&n| plan.block_passed(n as u64))
-                }
+                Work::Block(reader) => reader.read(&mut block).inspect(|&n| plan.block_passed(n as u64)),
             }?;
             if n == 0 {
                 pipeline.push(decoder.finish(), None, finds);
                 return Ok(());
             }
             // A block in the middle of a file opens with no mark.
-            let text = if let Work::Stream(_) = self.work { decoder.decode(&block[..n]) } else { &block[..n] };
+            let text =
+                if let Work::Stream(_) = self.work { decoder.decode(&block[..n]) } else { &block[..n] };
             pipeline.push(text, None, finds);
             since_piece += n;
             if since_piece >= PIECE_BYTES || finds.lines.as_ref().is_some_and(Lines::is_big) {

@@ -92,7 +92,8 @@ fn inputs(options: &Options) -> Result<Vec<PathBuf>, Trouble> {
         return Ok(options.inputs.clone());
     }
     if stdin::kind() == stdin::Kind::Terminal {
-        let hint = "nothing to scan: name files (faultline scan app.log), or pipe something in (… | faultline scan)";
+        let hint =
+            "nothing to scan: name files (faultline scan app.log), or pipe something in (… | faultline scan)";
         return Err(Trouble::not_started(hint));
     }
     Ok(vec![PathBuf::from("-")])

@@ -149,9 +149,9 @@ impl<W: io::Write> State<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::Catalogue;
     use crate::config::Settings;
     use crate::event::SourceCounts;
-    use crate::catalogue::Catalogue;
     use crate::pipeline::Engine;
 
     fn engine() -> Engine {

@@ -90,7 +90,13 @@ impl Plan {
         match cut.blocks.next_block() {
             Ok(Some(range)) => {
                 let work = Work::Block(BlockReader::new(cut.file.clone(), range));
-                return Some(Job { index: state.next_index, input: cut.input, name: cut.name.clone(), year: cut.year, work });
+                return Some(Job {
+                    index: state.next_index,
+                    input: cut.input,
+                    name: cut.name.clone(),
+                    year: cut.year,
+                    work,
+                });
             }
             Ok(None) => {}
             Err(error) => self.report(&cut.name, error),
@@ -126,7 +132,8 @@ impl Plan {
 
     fn open(&self, path: &Path) -> io::Result<Opened> {
         if path == Path::new("-") {
-            let input = Input::new(Origin::Stdin(Stdin::open()), self.passed.clone(), self.expansion_ratio_max)?;
+            let input =
+                Input::new(Origin::Stdin(Stdin::open()), self.passed.clone(), self.expansion_ratio_max)?;
             return Ok(Opened::Stream(input));
         }
         let file = input::open(path)?;

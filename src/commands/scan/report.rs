@@ -94,7 +94,11 @@ fn unsettled(out: &mut impl Write, tally: &Tally) -> io::Result<()> {
     rows.sort_by(|(a, seen_a), (b, seen_b)| seen_b.count.cmp(&seen_a.count).then_with(|| a.cmp(b)));
     if !rows.is_empty() {
         let all: u64 = rows.iter().map(|(_, seen)| seen.count).sum();
-        writeln!(out, "Ambiguous: {} whose provider or code is not settled (_open)", counted(all, "error", "errors"))?;
+        writeln!(
+            out,
+            "Ambiguous: {} whose provider or code is not settled (_open)",
+            counted(all, "error", "errors")
+        )?;
         let cells = rows.iter().take(10).map(|(key, seen)| {
             vec![format!("  {}", key.provider), key.code.to_string(), grouped(seen.count)]
         });
@@ -181,7 +185,7 @@ fn json(out: &mut impl Write, tally: &Tally, problems: &[Problem]) -> io::Result
     let ledger = tally.ledger();
     let counts = ledger.totals().counts;
     let mut ambiguous: Vec<_> = ledger.ambiguous().collect();
-    ambiguous.sort_by(|(a, _), (b, _)| a.cmp(b));
+    ambiguous.sort_by_key(|(key, _)| *key);
     let report = Report {
         lines: counts.lines,
         bytes: counts.bytes,
@@ -191,7 +195,11 @@ fn json(out: &mut impl Write, tally: &Tally, problems: &[Problem]) -> io::Result
         lines_unmatched: counts.unmatched,
         lines_undecodable: counts.undecodable,
         lines_oversized: counts.oversized,
-        bytes_skipped: SkipReason::ALL.iter().map(|r| r.name().to_owned()).zip(counts.skipped.map(Into::into)).collect(),
+        bytes_skipped: SkipReason::ALL
+            .iter()
+            .map(|r| r.name().to_owned())
+            .zip(counts.skipped.map(Into::into))
+            .collect(),
         errors: tally.rows().into_iter().map(|(key, seen)| error_row(tally, key, seen)).collect(),
         ambiguous: ambiguous
             .into_iter()

@@ -98,7 +98,9 @@ impl Tally {
     /// Most frequent first.
     pub fn rows(&self) -> Vec<(&RowKey, &Seen)> {
         let mut rows: Vec<_> = self.rows.0.iter().collect();
-        rows.sort_unstable_by(|(a, seen_a), (b, seen_b)| seen_b.count.cmp(&seen_a.count).then_with(|| a.cmp(b)));
+        rows.sort_unstable_by(|(a, seen_a), (b, seen_b)| {
+            seen_b.count.cmp(&seen_a.count).then_with(|| a.cmp(b))
+        });
         rows
     }
 

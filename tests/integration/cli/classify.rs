@@ -13,7 +13,10 @@ fn the_answer_has_the_documented_shape_letter_for_letter() {
 
 #[test]
 fn what_is_not_settled_is_empty_and_an_unknown_tenant_is_a_dash() {
-    let text = stdout(&run(&["classify"], b"{\"level\":\"error\",\"error\":\"invalid_grant\",\"error_description\":\"bad code\"}\n"));
+    let text = stdout(&run(
+        &["classify"],
+        b"{\"level\":\"error\",\"error\":\"invalid_grant\",\"error_description\":\"bad code\"}\n",
+    ));
     let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
     let fault = &answer["matches"][0];
     assert_eq!((fault["verdict"].as_str(), fault["provider"].as_str()), (Some("ambiguous"), Some("")));

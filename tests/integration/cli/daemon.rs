@@ -107,7 +107,10 @@ fn nothing_is_started_without_a_source_a_port_or_a_right_setting() {
     assert!(stderr(&second).contains(&address) && stderr(&second).contains("--web.listen-address"));
     let missing = run(&["run", "--input", "/nowhere", FREE[0], FREE[1]], b"");
     assert_eq!(missing.status.code(), Some(2));
-    assert_eq!(run(&["run", "--tee", "--input", "/etc/passwd", FREE[0], FREE[1]], b"").status.code(), Some(2));
+    assert_eq!(
+        run(&["run", "--tee", "--input", "/etc/passwd", FREE[0], FREE[1]], b"").status.code(),
+        Some(2)
+    );
 }
 
 #[test]
@@ -128,7 +131,8 @@ fn the_demo_ends_by_itself_and_counts_all_five_providers() {
         let until = Instant::now() + Duration::from_secs(7);
         let counts = |text: &str| {
             text.lines().any(|line| {
-                line.starts_with(&format!("faultline_errors_total{{provider=\"{provider}\"")) && !line.ends_with(" 0")
+                line.starts_with(&format!("faultline_errors_total{{provider=\"{provider}\""))
+                    && !line.ends_with(" 0")
             })
         };
         while !counts(&get(&address, "/metrics")) {

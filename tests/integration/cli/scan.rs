@@ -31,7 +31,8 @@ fn the_table_has_counts_times_and_what_to_do() {
     assert_eq!(output.status.code(), Some(0));
     let row = text.lines().find(|line| line.contains("MDRM-508") && line.contains("acme")).unwrap();
     let words: Vec<&str> = row.split_whitespace().collect();
-    let expected = ["verimatrix", "token", "MDRM-508", "acme", "2", "2026-11-20", "09:00:00", "2026-11-20", "09:00:02"];
+    let expected =
+        ["verimatrix", "token", "MDRM-508", "acme", "2", "2026-11-20", "09:00:00", "2026-11-20", "09:00:02"];
     assert_eq!(words, expected);
     assert!(text.contains("What to do\n  verimatrix MDRM-508 (2, warning): "), "{text}");
     assert!(text.contains("\n4 lines, "), "{text}");
@@ -41,7 +42,8 @@ fn the_table_has_counts_times_and_what_to_do() {
 #[test]
 fn plain_gzip_zstd_and_utf16_are_told_by_content() {
     let dir = tempfile::tempdir().unwrap();
-    let utf16: Vec<u8> = [0xFF, 0xFE].into_iter().chain(LOG.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    let utf16: Vec<u8> =
+        [0xFF, 0xFE].into_iter().chain(LOG.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     let files = [
         file(dir.path(), "plain", LOG.as_bytes()),
         file(dir.path(), "a", &gzip(LOG.as_bytes())),
@@ -61,7 +63,8 @@ fn plain_gzip_zstd_and_utf16_are_told_by_content() {
 fn a_cut_gzip_counts_what_was_there_and_fails() {
     let dir = tempfile::tempdir().unwrap();
     let mut text = String::new();
-    (0..20_000_u32).for_each(|n| writeln!(text, "{} ERROR drm MDRM-508", n.wrapping_mul(2_654_435_761)).unwrap());
+    (0..20_000_u32)
+        .for_each(|n| writeln!(text, "{} ERROR drm MDRM-508", n.wrapping_mul(2_654_435_761)).unwrap());
     let packed = gzip(text.as_bytes());
     let cut = file(dir.path(), "cut.gz", &packed[..packed.len() / 2]);
     let (report, code, said) = report(&[&cut]);
@@ -91,7 +94,8 @@ fn severity_decides_the_exit_code_when_asked() {
 
 #[test]
 fn hits_are_printed_as_a_grep_would_and_escaped() {
-    let input = b"fine\nERROR drm MDRM-508 \x1b[31mred\xff\nERROR api-gw upstream 401: JSON web token is expired\n";
+    let input =
+        b"fine\nERROR drm MDRM-508 \x1b[31mred\xff\nERROR api-gw upstream 401: JSON web token is expired\n";
     let text = stdout(&run(&["scan", "--lines"], input));
     assert_eq!(
         text,
@@ -123,11 +127,13 @@ fn any_number_of_threads_says_the_same() {
     assert!(reports[0]["errors"].as_array().unwrap().len() > 1000);
     assert_eq!(reports[0], reports[1]);
     assert_eq!(reports[0], reports[2]);
-    let lines = ["1", "3"].map(|threads| stdout(&run_without_input(&["scan", "--lines", "--threads", threads, &path])));
+    let lines = ["1", "3"]
+        .map(|threads| stdout(&run_without_input(&["scan", "--lines", "--threads", threads, &path])));
     assert_eq!(lines[0].lines().count(), lines[1].lines().count());
     assert!(lines[0] == lines[1], "the lines differ");
-    let scrapes = ["1", "3"]
-        .map(|threads| stdout(&run_without_input(&["scan", "--format", "prometheus", "--threads", threads, &path])));
+    let scrapes = ["1", "3"].map(|threads| {
+        stdout(&run_without_input(&["scan", "--format", "prometheus", "--threads", threads, &path]))
+    });
     assert!(scrapes[0] == scrapes[1], "the expositions differ");
 }
 

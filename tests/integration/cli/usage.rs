@@ -49,7 +49,11 @@ fn a_wrong_configuration_is_reported_whole_and_nothing_starts() {
 #[test]
 fn rule_directories_add_packs() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("bad.yaml"), "schema: faultline.rules/v1\nprovider: {id: x}\ncatagory: y\n").unwrap();
+    std::fs::write(
+        dir.path().join("bad.yaml"),
+        "schema: faultline.rules/v1\nprovider: {id: x}\ncatagory: y\n",
+    )
+    .unwrap();
     let output = run(&["classify", "--rules.dir", dir.path().to_str().unwrap()], b"x\n");
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""));
     assert!(stderr(&output).contains("bad.yaml:3:1: "), "{}", stderr(&output));
