@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::aggregation::{self, Tally};
-use crate::attribution::Attributor;
+use crate::attribution::{Attributor, Lexicon};
 use crate::catalogue::Catalogue;
 use crate::event::{CodeInfo, Delta, Judgement, Label, Millis, Origin, SkipReason};
 use crate::framing::{self, Tail};
@@ -20,12 +20,14 @@ use crate::matcher::{Candidate, Matcher};
 pub struct Engine {
     pub catalogue: Catalogue,
     pub matcher: Matcher,
+    lexicon: Lexicon,
 }
 
 impl Engine {
     pub fn new(catalogue: Catalogue) -> Engine {
         let matcher = Matcher::new(&catalogue);
-        Engine { catalogue, matcher }
+        let lexicon = Lexicon::of(&catalogue);
+        Engine { catalogue, matcher, lexicon }
     }
 
     pub fn code_info(&self, provider: &str, code: &str) -> Option<&CodeInfo> {
@@ -169,11 +171,21 @@ impl Pipeline {
             return Judgement::default();
         }
         let framed = framing::record(record);
-        self.attributor.judge(&engine.catalogue, &engine.matcher, &framed, &self.options.origin, false)
+        self.attributor.judge(
+            &engine.catalogue,
+            &engine.lexicon,
+            &engine.matcher,
+            &framed,
+            &self.options.origin,
+            false,
+        )
     }
 
     fn limits(&self) -> framing::Limits {
-        framing::Limits { event_lines_max: self.options.event_lines_max, event_bytes_max: self.options.line_bytes_max }
+        framing::Limits {
+            event_lines_max: self.options.event_lines_max,
+            event_bytes_max: self.options.line_bytes_max,
+        }
     }
 
     /// Appends `slice` (no longer than a line may be), lines over the limit cut. Only the line that was unfinished
@@ -239,12 +251,25 @@ impl Pipeline {
         event.start..event.end.min(end)
     }
 
-    fn judge(&mut self, engine: &Engine, event: Range<usize>, now: Option<Millis>, observer: &mut dyn Observer) {
+    fn judge(
+        &mut self,
+        engine: &Engine,
+        event: Range<usize>,
+        now: Option<Millis>,
+        observer: &mut dyn Observer,
+    ) {
         let raw = &self.buffer[event.clone()];
         let record = framing::record(raw);
         let body_end = event.start + raw.strip_suffix(b"\n").unwrap_or(raw).len();
         let cut = self.cuts.contains(&body_end);
-        let judgement = self.attributor.judge(&engine.catalogue, &engine.matcher, &record, &self.options.origin, cut);
+        let judgement = self.attributor.judge(
+            &engine.catalogue,
+            &engine.lexicon,
+            &engine.matcher,
+            &record,
+            &self.options.origin,
+            cut,
+        );
         let lines = lines_of(raw);
         if judgement.faults.is_empty() {
             self.tally.tally(&judgement, 0, None);

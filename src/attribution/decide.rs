@@ -231,12 +231,12 @@ impl Reading<'_> {
             }
             let start = end - text[..end].iter().rev().take_while(|b| is_name(**b)).count();
             let word = &text[start..end];
-            let names = evidence::names_in(self.catalogue, word);
+            let names = self.lexicon.names_in(word);
             let hidden = matches!(start.checked_sub(1).map(|i| text[i]), Some(b'/' | b'@'))
                 || super::position::is_named(&text[..start]);
             if names.len() == 1 && !hidden {
-                let joined = evidence::joined_before(self.catalogue, &text[..start])
-                    || evidence::joined_after(self.catalogue, &text[end..]);
+                let joined = evidence::joined_before(self.lexicon, &text[..start])
+                    || evidence::joined_after(self.lexicon, &text[end..]);
                 return Some((!joined).then_some(names[0]));
             }
             end = start;

@@ -5,12 +5,12 @@
 
 use memchr::memmem;
 
+use super::lexicon::Lexicon;
 use super::names::Field as Name;
 use super::prose;
 use super::reading::Reading;
 use super::views::{Format, Kind, NodeId, Object, Text};
-use crate::catalogue::Catalogue;
-use crate::catalogue::compile::{ProviderId, glob_matches, squeeze};
+use crate::catalogue::compile::{ProviderId, glob_matches};
 
 /// How strong: a host beats an identity beats a shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,18 +36,20 @@ pub struct Evidence {
 
 /// The longest text in words of a piece of evidence, in bytes.
 const WORDS_MAX: usize = 96;
+/// Lines of a text in which identities are looked for.
+const LINES_MAX: usize = 256;
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
     pub(super) fn read_evidence(&mut self) {
-        for node in 0..self.views.nodes.len() {
-            match &self.views.nodes[node].kind {
+        let views = self.views;
+        for (node, n) in views.nodes.iter().enumerate() {
+            match &n.kind {
                 Kind::Object(object) => self.object_evidence(node, object),
                 Kind::Text(text) => self.text_evidence(node, text),
             }
         }
         if let Some(app) = self.record.envelope.app.clone() {
             self.identity(None, "app", app.as_bytes());
-            self.foreign_logger(app.as_bytes());
         }
         self.origin_evidence();
     }
@@ -67,21 +69,23 @@ impl Reading<'_> {
     }
 
     fn object_evidence(&mut self, node: NodeId, object: &Object) {
+        let views = self.views;
         for field in &object.fields {
-            let Some(value) = field.value.map(|v| self.views.slice(v).to_vec()) else { continue };
-            let key = String::from_utf8_lossy(self.views.slice(field.key)).into_owned();
+            let Some(value) = field.value.map(|v| views.slice(v)) else { continue };
+            let key = views.slice(field.key);
             let identity = field.name.is(Name::IDENTITY)
                 || (field.name.is(Name::NAME) && self.views.nodes[node].name.is(Name::IDENTITY));
             if object.format != Format::Query && (identity || field.name.is(Name::NAME)) {
                 let first = self.evidence.len();
-                self.identity(Some(node), &key, &value);
+                self.identity(Some(node), &String::from_utf8_lossy(key), value);
                 self.evidence[first..].iter_mut().for_each(|e| e.local = !identity);
-                self.foreign_logger(&value);
             }
-            if self.catalogue.foreign.fields.contains(&key) {
-                self.foreign.push(format!("field {key}"));
+            if let Some(field) = self.catalogue.foreign.fields.iter().find(|f| f.as_bytes() == key) {
+                self.foreign.push(format!("field {field}"));
             }
-            self.event_type(node, &key, &value);
+            if field.name.is(Name::EVENT_TYPE) {
+                self.event_type(node, value);
+            }
         }
         self.shapes(node, object);
         if let Some((host, path)) = object.url {
@@ -89,10 +93,7 @@ impl Reading<'_> {
         }
     }
 
-    fn event_type(&mut self, node: NodeId, key: &str, value: &[u8]) {
-        if squeeze(key) != "eventtype" {
-            return;
-        }
+    fn event_type(&mut self, node: NodeId, value: &[u8]) {
         let catalogue = self.catalogue;
         for (provider, p) in catalogue.providers.iter().enumerate() {
             if let Some(prefix) = p.event_types.iter().find(|t| value.starts_with(t.as_bytes())) {
@@ -123,46 +124,36 @@ impl Reading<'_> {
 
     /// The URL that carries a query: its host, the first two segments of its path if it carries an error, its issuer.
     fn url(&mut self, node: NodeId, object: &Object, host: super::views::Span, path: super::views::Span) {
-        let host = self.views.slice(host).to_vec();
-        self.hosts_in(Some(node), &host);
+        let views = self.views;
+        self.hosts_in(Some(node), views.slice(host));
         if !object.fields.iter().any(|f| f.name.is(Name::ERROR)) {
             return;
         }
-        let path = self.views.slice(path).to_vec();
-        for segment in path.split(|b| *b == b'/').filter(|s| !s.is_empty()).take(2) {
+        for segment in views.slice(path).split(|b| *b == b'/').filter(|s| !s.is_empty()).take(2) {
             self.identity(Some(node), "path", segment);
         }
-        let issuers: Vec<Vec<u8>> = object
-            .fields
-            .iter()
-            .filter(|f| f.name.is(Name::ISSUER))
-            .filter_map(|f| f.value)
-            .map(|v| self.views.slice(v).to_vec())
-            .collect();
-        for issuer in issuers {
-            self.hosts_in(Some(node), &issuer);
+        for issuer in object.fields.iter().filter(|f| f.name.is(Name::ISSUER)).filter_map(|f| f.value) {
+            self.hosts_in(Some(node), views.slice(issuer));
         }
     }
 
     fn text_evidence(&mut self, node: NodeId, text: &Text) {
-        let name = self.views.nodes[node].name;
-        let in_query = self
-            .views
-            .holder(node)
-            .is_some_and(|o| self.views.object_of(o).is_some_and(|o| o.format == Format::Query));
+        let views = self.views;
+        let name = views.nodes[node].name;
+        let is_query = |o: NodeId| views.object_of(o).is_some_and(|o| o.format == Format::Query);
+        let in_query = views.holder(node).is_some_and(is_query);
         if in_query || name.is(Name::NOWHERE) {
             return;
         }
-        let words = self.views.slice(text.prose).to_vec();
-        self.hosts_in(Some(node), &words);
-        let whole = self.views.slice(text.whole).to_vec();
+        let words = views.slice(text.prose);
+        self.hosts_in(Some(node), words);
         for marker in &self.catalogue.foreign.text {
-            if let Some(found) = marker.find(&whole) {
+            if let Some(found) = marker.find(views.slice(text.whole)) {
                 self.foreign.push(format!("text {}", String::from_utf8_lossy(found.as_bytes())));
             }
         }
-        let body = self.views.nodes[node].key.is_empty() || name.is(Name::BODY);
-        for line in words.split(|b| *b == b'\n').take(256) {
+        let body = views.nodes[node].key.is_empty() || name.is(Name::BODY);
+        for line in words.split(|b| *b == b'\n').take(LINES_MAX) {
             self.line_identities(node, line, body);
         }
     }
@@ -176,46 +167,36 @@ impl Reading<'_> {
         }
         written_names(line, &mut places);
         for place in places {
-            if !is_joined(self.catalogue, line, place) {
+            if !is_joined(self.lexicon, line, place) {
                 self.identity(Some(node), "text", place);
-                self.foreign_logger(place);
             }
         }
     }
 
     /// A value or word in an identity place: names, loggers, mapped services.
     fn identity(&mut self, node: Option<NodeId>, key: &str, value: &[u8]) {
-        let catalogue = self.catalogue;
-        let words = || shorten(&format!("identity {key}={}", String::from_utf8_lossy(value)));
-        for provider in names_in(catalogue, value) {
-            self.note(provider, Strength::Identity, node, words());
+        let (catalogue, lexicon) = (self.catalogue, self.lexicon);
+        let words = |what: &str| shorten(&format!("{what} {key}={}", String::from_utf8_lossy(value)));
+        for provider in lexicon.names_in(value) {
+            self.note(provider, Strength::Identity, node, words("identity"));
         }
-        for (provider, p) in catalogue.providers.iter().enumerate() {
-            if p.loggers.iter().any(|l| holds_logger(value, l)) {
-                self.note(provider, Strength::Identity, node, words());
-            }
-            for map in &p.maps {
-                let service = map.service.as_ref().is_some_and(|s| s.as_bytes().eq_ignore_ascii_case(value));
-                let logger = map.logger.as_ref().is_some_and(|l| holds_logger(value, l));
-                if service {
-                    self.note(
-                        provider,
-                        Strength::Identity,
-                        node,
-                        shorten(&format!("mapped {key}={}", String::from_utf8_lossy(value))),
-                    );
-                }
-                if service || logger {
-                    self.mapped_tenants.extend(map.tenant.clone().map(|t| (provider, t)));
-                }
+        for (logger, provider) in lexicon.loggers.iter().filter(|(l, _)| holds_logger(value, l)) {
+            match provider {
+                Some(provider) => self.note(*provider, Strength::Identity, node, words("identity")),
+                None => self.foreign.push(format!("logger {}", logger.trim_end_matches('.'))),
             }
         }
-    }
-
-    fn foreign_logger(&mut self, value: &[u8]) {
-        let foreign = &self.catalogue.foreign;
-        if let Some(logger) = foreign.loggers.iter().find(|l| holds_logger(value, l)) {
-            self.foreign.push(format!("logger {}", logger.trim_end_matches('.')));
+        for (provider, map) in
+            catalogue.providers.iter().enumerate().flat_map(|(id, p)| p.maps.iter().map(move |m| (id, m)))
+        {
+            let service = map.service.as_ref().is_some_and(|s| s.as_bytes().eq_ignore_ascii_case(value));
+            let logger = map.logger.as_ref().is_some_and(|l| holds_logger(value, l));
+            if service {
+                self.note(provider, Strength::Identity, node, words("mapped"));
+            }
+            if service || logger {
+                self.mapped_tenants.extend(map.tenant.clone().map(|t| (provider, t)));
+            }
         }
     }
 
@@ -224,82 +205,27 @@ impl Reading<'_> {
         if memchr::memchr(b'.', text).is_none() {
             return;
         }
-        let catalogue = self.catalogue;
-        let lower = text.to_ascii_lowercase();
-        for (provider, p) in catalogue.providers.iter().enumerate() {
-            for domain in &p.hosts {
-                for host in hosts_below(&lower, domain, false) {
-                    self.note(provider, Strength::Host, node, format!("host *.{domain}"));
-                    if let Some(last) = self.evidence.last_mut() {
-                        last.host = Some(host.clone());
-                    }
-                    let mapped = p
-                        .maps
-                        .iter()
-                        .filter(|m| {
-                            m.host.as_ref().is_some_and(|h| host.ends_with(h.trim_start_matches("*.")))
-                        })
-                        .filter_map(|m| m.tenant.clone());
-                    self.mapped_tenants.extend(mapped.map(|t| (provider, t)));
-                }
+        let (catalogue, lexicon) = (self.catalogue, self.lexicon);
+        for found in lexicon.hosts(text) {
+            let Some(provider) = found.provider else {
+                self.foreign.push(format!("host {}", found.host));
+                continue;
+            };
+            let below = |host: &String| found.host.ends_with(host.trim_start_matches("*."));
+            let maps = &catalogue.providers[provider].maps;
+            let mapped =
+                maps.iter().filter(|m| m.host.as_ref().is_some_and(below)).filter_map(|m| m.tenant.clone());
+            self.mapped_tenants.extend(mapped.map(|t| (provider, t)));
+            self.note(provider, Strength::Host, node, format!("host *.{}", found.domain));
+            if let Some(last) = self.evidence.last_mut() {
+                last.host = Some(found.host);
             }
-        }
-        for domain in &catalogue.foreign.hosts {
-            self.foreign.extend(hosts_below(&lower, domain, true).map(|h| format!("host {h}")));
         }
     }
 
     fn note(&mut self, provider: ProviderId, strength: Strength, node: Option<NodeId>, words: String) {
         self.evidence.push(Evidence { provider, strength, node, words, host: None, local: false });
     }
-}
-
-/// Providers whose names stand in `value` as whole words or word sequences: split at non-alphanumerics and camel case.
-pub fn names_in(catalogue: &Catalogue, value: &[u8]) -> Vec<ProviderId> {
-    const JOINED_MAX: usize = 4;
-    let parts = name_parts(&value[..value.len().min(1024)]);
-    let mut found = Vec::new();
-    for (provider, p) in catalogue.providers.iter().enumerate() {
-        let holds = |name: &String| {
-            (0..parts.len()).any(|from| {
-                let mut joined = String::new();
-                parts[from..].iter().take(JOINED_MAX).any(|part| {
-                    joined.push_str(part);
-                    joined == *name
-                })
-            })
-        };
-        if p.names.iter().any(holds) {
-            found.push(provider);
-        }
-    }
-    found
-}
-
-/// Lower-case words: split at non-alphanumerics, at `aB` and at `ABc`.
-fn name_parts(value: &[u8]) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
-    let mut word = String::new();
-    for (at, &byte) in value.iter().enumerate() {
-        if !byte.is_ascii_alphanumeric() {
-            parts.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
-            continue;
-        }
-        let previous = at.checked_sub(1).map(|i| value[i]);
-        let next = value.get(at + 1).copied();
-        let camel = byte.is_ascii_uppercase()
-            && previous.is_some_and(|p| {
-                p.is_ascii_lowercase()
-                    || p.is_ascii_digit()
-                    || (p.is_ascii_uppercase() && next.is_some_and(|n| n.is_ascii_lowercase()))
-            });
-        if camel {
-            parts.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
-        }
-        word.push(byte.to_ascii_lowercase() as char);
-    }
-    parts.extend((!word.is_empty()).then_some(word));
-    parts
 }
 
 /// The logger prefix stands in `value` at the start of a name.
@@ -310,31 +236,21 @@ fn holds_logger(value: &[u8], logger: &str) -> bool {
     memmem::find_iter(value, logger.as_bytes()).any(free)
 }
 
-/// Hosts of `domain` or below it in lower-case `text`. A `foreign` one must be written as a host, not as an import path.
-fn hosts_below<'t>(text: &'t [u8], domain: &'t str, foreign: bool) -> impl Iterator<Item = String> + 't {
-    let is_host = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
-    memmem::find_iter(text, domain.as_bytes()).filter_map(move |at| {
-        let end = at + domain.len();
-        let after = (text.get(end).copied(), text.get(end + 1).copied());
-        let goes_on = match after {
-            (Some(b'.'), Some(next)) => next.is_ascii_alphanumeric(),
-            (Some(b), _) => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'),
-            _ => false,
-        };
-        let labels = text[..at].iter().rev().take_while(|b| is_host(**b)).count();
-        let start = at - labels;
-        let whole_labels = labels == 0 || text[at - 1] == b'.';
-        let before = start.checked_sub(1).map(|i| text[i]);
-        let in_url = text[..start].ends_with(b"://");
-        let in_path = foreign && !in_url && after.0 == Some(b'/');
-        let hidden = matches!(before, Some(b'@' | b'%' | b'=' | b'&' | b'_'));
-        (!goes_on && whole_labels && !hidden && !in_path)
-            .then(|| String::from_utf8_lossy(&text[start..end]).trim_matches(['.', '-']).to_owned())
-    })
-}
-
 fn is_identifier(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'$' | b'-' | b'@')
+}
+
+/// Identifier bytes, with `::` between them.
+fn qualified_len(text: &[u8]) -> usize {
+    let mut len = 0;
+    loop {
+        len += text[len..].iter().take_while(|b| is_identifier(**b)).count();
+        let joined = text[len..].starts_with(b"::") && text.get(len + 2).is_some_and(u8::is_ascii_alphabetic);
+        if len == 0 || !joined {
+            return len;
+        }
+        len += 2;
+    }
 }
 
 /// The last word before a level.
@@ -363,7 +279,7 @@ fn identifier_after(text: &[u8]) -> Option<&[u8]> {
 fn written_names<'l>(line: &'l [u8], out: &mut Vec<&'l [u8]>) {
     let mut at = 0;
     while at < line.len() {
-        let len = line[at..].iter().take_while(|b| is_identifier(**b)).count();
+        let len = qualified_len(&line[at..]);
         if len == 0 {
             at += 1;
             continue;
@@ -422,23 +338,23 @@ fn package_of(word: &[u8]) -> Option<&[u8]> {
 }
 
 /// Two names joined by and, or, a comma or a slash prove nobody.
-fn is_joined(catalogue: &Catalogue, line: &[u8], word: &[u8]) -> bool {
-    if names_in(catalogue, word).is_empty() {
+fn is_joined(lexicon: &Lexicon, line: &[u8], word: &[u8]) -> bool {
+    if lexicon.names_in(word).is_empty() {
         return false;
     }
     let start = word.as_ptr() as usize - line.as_ptr() as usize;
-    joined_after(catalogue, &line[start + word.len()..]) || joined_before(catalogue, &line[..start])
+    joined_after(lexicon, &line[start + word.len()..]) || joined_before(lexicon, &line[..start])
 }
 
 /// ` and okta …`
-pub fn joined_after(catalogue: &Catalogue, rest: &[u8]) -> bool {
+pub fn joined_after(lexicon: &Lexicon, rest: &[u8]) -> bool {
     let Some(rest) = after_joint(rest) else { return false };
     let len = rest.iter().take_while(|b| is_identifier(**b)).count();
-    !names_in(catalogue, &rest[..len]).is_empty()
+    !lexicon.names_in(&rest[..len]).is_empty()
 }
 
 /// `… okta and `
-pub fn joined_before(catalogue: &Catalogue, text: &[u8]) -> bool {
+pub fn joined_before(lexicon: &Lexicon, text: &[u8]) -> bool {
     let trimmed = text.trim_ascii_end();
     let spaced = trimmed.len() < text.len();
     let head = [&b"and"[..], b"or", b"&", b",", b"/", b"+"].iter().find_map(|joint| {
@@ -448,7 +364,7 @@ pub fn joined_before(catalogue: &Catalogue, text: &[u8]) -> bool {
     });
     let Some(head) = head.map(<[u8]>::trim_ascii_end) else { return false };
     let len = head.iter().rev().take_while(|b| is_identifier(**b)).count();
-    !names_in(catalogue, &head[head.len() - len..]).is_empty()
+    !lexicon.names_in(&head[head.len() - len..]).is_empty()
 }
 
 fn after_joint(rest: &[u8]) -> Option<&[u8]> {

@@ -109,10 +109,13 @@ impl Finder {
                     self.conjunction(reading, node, index, &reading.catalogue.conjunctions[c]);
                 }
             }
-            if field.listed {
+            if field.listed || field.cut {
                 continue;
             }
-            let Some(position) = reading.field_position(node, field.name) else { continue };
+            if field.name.is(Name::NOWHERE) || object.format == Format::Envelope {
+                continue;
+            }
+            let position = reading.field_position(node, field.name).unwrap_or(Position::Outside);
             // Numbers have no text of their own below them, so the literals are looked for here.
             let mut found = std::mem::take(&mut self.found);
             matcher.find(reading.catalogue, value, &mut found);
@@ -131,6 +134,9 @@ impl Finder {
         let anchor = &c.pairs[c.anchor];
         for path in &anchor.names {
             let Some(base) = base_of(reading, node, field, path) else { continue };
+            if !reading.meets(c.needs, c.provider) || !says_error(reading, base, node, field, path) {
+                continue;
+            }
             let others = c.pairs.iter().enumerate().filter(|(i, _)| *i != c.anchor);
             if !others.clone().all(|(_, pair)| holds(reading, base, pair)) {
                 continue;
@@ -190,7 +196,9 @@ impl Finder {
             place = self.messages(reading, place, decoded, &found, true);
         }
         let prose_text = views.slice(text.prose);
-        matcher.find(reading.catalogue, prose_text, &mut found);
+        if text.prose != text.messages || text.decoded.is_some() {
+            matcher.find(reading.catalogue, prose_text, &mut found);
+        }
         self.tokens(reading, &place, prose_text, &found);
         self.unknown_codes(reading, &place, prose_text, &found);
         self.found = found;
@@ -297,7 +305,7 @@ impl Finder {
             let cut = place.text.cut && f.end == text.len();
             let listed = lists.iter().any(|(a, b)| *a <= f.start && f.start < *b);
             // A value that is a code as a whole was judged with its field.
-            let is_value = whole_value == Some(&text[f.start..f.end]) && place.holder_has_field();
+            let is_value = whole_value == Some(&text[f.start..f.end]);
             if inside_message || cut || listed || is_value {
                 continue;
             }
@@ -402,10 +410,6 @@ struct TextAt<'t> {
 }
 
 impl TextAt<'_> {
-    fn holder_has_field(&self) -> bool {
-        self.field.is_some()
-    }
-
     /// The object of the field, or the clause of the text: clauses end at `;`, `->` and line ends.
     fn unit(&self, reading: &Reading<'_>, at: usize) -> Unit {
         if let Some(object) = self.holder {
@@ -588,6 +592,13 @@ fn base_of(reading: &Reading<'_>, node: NodeId, field: usize, path: &[String]) -
     Some(at)
 }
 
+/// A path that the pack spells out is an error position, a single field where it is one or another of its object is.
+fn says_error(reading: &Reading<'_>, base: NodeId, node: NodeId, field: usize, path: &[String]) -> bool {
+    let fields = |n: NodeId| reading.views.object_of(n).map(|o| &o.fields[..]).unwrap_or_default();
+    let anchor = fields(node).get(field).is_some_and(|f| reading.field_position(node, f.name).is_some());
+    path.len() > 1 || anchor || fields(base).iter().any(|f| f.name.is(Name::ERROR) && f.value.is_some())
+}
+
 /// One of the pair's fields stands in `base` with the expected value.
 fn holds(reading: &Reading<'_>, base: NodeId, pair: &Pair) -> bool {
     pair.names
@@ -616,22 +627,12 @@ fn matches(expected: &Expected, value: &[u8]) -> bool {
     match expected {
         Expected::Exactly(text) => value == text.as_bytes(),
         Expected::Prefix(text) => value.starts_with(text.as_bytes()),
-        Expected::Message(pattern) => {
-            let first = pattern.pieces().iter().position(|p| !p.is_empty());
-            match first {
-                None => !value.is_empty(),
-                Some(piece) => {
-                    (0..value.len()).any(|at| pattern.match_at(value, piece, at) == Some((0, value.len())))
-                }
-            }
-        }
     }
 }
 
 fn value_text(expected: &Expected) -> String {
     match expected {
         Expected::Exactly(text) | Expected::Prefix(text) => text.clone(),
-        Expected::Message(_) => String::new(),
     }
 }
 

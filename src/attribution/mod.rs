@@ -8,6 +8,7 @@
 mod decide;
 mod evidence;
 mod hits;
+mod lexicon;
 mod links;
 mod names;
 mod objects;
@@ -23,6 +24,7 @@ use crate::catalogue::compile::ProviderId;
 use crate::event::{Judgement, Origin, Record, Verdict};
 use crate::matcher::Matcher;
 use hits::Finder;
+pub use lexicon::Lexicon;
 use reading::Reading;
 use views::Views;
 
@@ -38,13 +40,14 @@ impl Attributor {
     pub fn judge(
         &mut self,
         catalogue: &Catalogue,
+        lexicon: &Lexicon,
         matcher: &Matcher,
         record: &Record<'_>,
         origin: &Origin,
         cut: bool,
     ) -> Judgement {
         self.views.read(&record.text, &record.envelope.structured, cut);
-        let reading = Reading::of(catalogue, &self.views, record, origin);
+        let reading = Reading::of(catalogue, lexicon, &self.views, record, origin);
         self.finder.read(&reading, matcher);
         let hits = std::mem::take(&mut self.finder.hits);
         let rulings = reading.decide(hits, &self.finder.signs);

@@ -28,6 +28,8 @@ impl Field {
     pub const BODY: Field = Field(1 << 9);
     /// The issuer of a redirect.
     pub const ISSUER: Field = Field(1 << 10);
+    /// The kind of a System Log event.
+    pub const EVENT_TYPE: Field = Field(1 << 11);
 
     pub fn is(self, other: Field) -> bool {
         self.0 & other.0 != 0
@@ -78,6 +80,7 @@ fn single(name: &str) -> Field {
         "issuer" => Field::IDENTITY.and(Field::ISSUER),
         "iss" => Field::ISSUER,
         "name" => Field::NAME,
+        "eventtype" => Field::EVENT_TYPE,
         "status" | "statuscode" | "http" | "httpstatus" | "httpstatuscode" | "licensestatus"
         | "responsecode" | "responsestatus" => Field::STATUS,
         "level" | "lvl" | "severity" | "loglevel" | "levelname" | "priority" => Field::LEVEL,

@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use memchr::{memchr, memmem};
 use regex::bytes::Regex;
 
@@ -38,7 +39,7 @@ impl Views {
             let value = if quote == b'"' { unescape_once(value) } else { fold(value) };
             let object = self.line_object(text, line.of(work, key), key, lines);
             let key_text = work[key..equals].to_vec();
-            let at_place = Place { depth: place.depth + 1, cut: cut && place.cut, ..Place::default() };
+            let at_place = Place { depth: place.depth + 1, cut, ..Place::default() };
             self.string_field(object, &key_text, &value, at_place);
             let end = (end + 1).min(work.len());
             mask(work, key, end);
@@ -170,9 +171,11 @@ fn quoted_end(work: &[u8], open: usize, quote: u8) -> (usize, bool) {
 }
 
 /// Masks metric selectors, SQL, usage lines and tables: they name codes and mean no error.
-pub(super) fn mask_nowhere(work: &mut [u8]) {
+pub(super) fn mask_nowhere(work: &mut [u8], sql: bool) {
     mask_selectors(work);
-    mask_sql(work);
+    if sql {
+        mask_sql(work);
+    }
     mask_lines(work);
 }
 
@@ -201,6 +204,16 @@ fn mask_selectors(work: &mut [u8]) {
     }
 }
 
+static SQL_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let words = ["select", "update", "where"];
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("three words")
+});
+
+/// Whether a record holds a word that SQL begins with: most do not, and are spared the closer look.
+pub(super) fn may_hold_sql(text: &[u8]) -> bool {
+    SQL_WORDS.is_match(text)
+}
+
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
     let text = r"(?i-u)\b(?:select\b[^;\n]{1,400}?\bfrom\b|update\b[^;\n]{1,200}?\bset\b|where\s+[\w.]+\s*(?:=|in\b|like\b|<|>|!))[^;\n]*";
     Regex::new(text).expect("a constant that compiles")
@@ -226,7 +239,7 @@ fn mask_lines(work: &mut [u8]) {
 }
 
 /// Usage and help text, comments of an exposition, rows of a table.
-fn is_help(line: &[u8]) -> bool {
+pub(super) fn is_help(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     let begins = |word: &[u8]| line.len() >= word.len() && line[..word.len()].eq_ignore_ascii_case(word);
     let option = line.starts_with(b"--") && line.get(2).is_some_and(u8::is_ascii_alphabetic);

@@ -154,7 +154,10 @@ fn is_nowhere(before: &[u8], after: &[u8]) -> bool {
         matches!(after.first(), Some(b'"' | b'\'')) && after[1..].trim_ascii_start().first() == Some(&b':');
     let key = after.first() == Some(&b'=') && after.get(1) != Some(&b'>') || quoted_key;
     let cut = after.starts_with(b"...") || after.starts_with("…".as_bytes());
-    path || key || cut || is_named(before)
+    // `test_errors[invalid_client]` names a test.
+    let index =
+        before.last() == Some(&b'[') && before.len() > 1 && before[before.len() - 2].is_ascii_alphanumeric();
+    path || key || cut || index || is_named(before)
 }
 
 pub(super) fn is_named(before: &[u8]) -> bool {

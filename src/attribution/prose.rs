@@ -101,7 +101,8 @@ static STATUS: LazyLock<Regex> = LazyLock::new(|| {
 
 /// HTTP statuses that a text names as such.
 pub fn statuses(text: &[u8], out: &mut Vec<u16>) {
-    if !text.iter().any(u8::is_ascii_digit) {
+    let three_digits = |w: &[u8]| w.iter().all(u8::is_ascii_digit) && matches!(w[0], b'1'..=b'5');
+    if text.len() < 7 || !text.windows(3).any(three_digits) {
         return;
     }
     for found in STATUS.captures_iter(text).take(16) {

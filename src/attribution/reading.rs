@@ -1,6 +1,7 @@
 //! All that one record says before any code is judged: its views, statuses, and evidence.
 
 use super::evidence::Evidence;
+use super::lexicon::Lexicon;
 use super::names::Field as Name;
 use super::position::http_status;
 use super::prose;
@@ -12,6 +13,7 @@ use crate::event::{Origin, Record};
 
 pub struct Reading<'a> {
     pub catalogue: &'a Catalogue,
+    pub lexicon: &'a Lexicon,
     pub views: &'a Views,
     pub record: &'a Record<'a>,
     pub origin: &'a Origin,
@@ -27,12 +29,14 @@ pub struct Reading<'a> {
 impl<'a> Reading<'a> {
     pub fn of(
         catalogue: &'a Catalogue,
+        lexicon: &'a Lexicon,
         views: &'a Views,
         record: &'a Record<'a>,
         origin: &'a Origin,
     ) -> Reading<'a> {
         let mut reading = Reading {
             catalogue,
+            lexicon,
             views,
             record,
             origin,

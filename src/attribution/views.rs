@@ -26,10 +26,6 @@ pub struct Span {
 }
 
 impl Span {
-    pub fn len(self) -> usize {
-        self.end - self.start
-    }
-
     pub fn is_empty(self) -> bool {
         self.start == self.end
     }
@@ -98,6 +94,8 @@ pub struct Field {
     pub value: Option<Span>,
     /// One of three or more scalars of an array.
     pub listed: bool,
+    /// The value was cut off.
+    pub cut: bool,
 }
 
 #[derive(Debug, Default)]
@@ -107,6 +105,8 @@ pub struct Views {
     bytes_max: usize,
     /// Work that failed readings may still cost, in bytes.
     pub(super) patience: usize,
+    /// The record may hold SQL.
+    pub(super) sql: bool,
     pub(super) scratch: super::objects::Scratch,
 }
 
@@ -128,6 +128,7 @@ impl Views {
         self.nodes.clear();
         self.bytes_max = text.len().saturating_mul(GROWTH_MAX) + (64 << 10);
         self.patience = text.len().saturating_mul(8) + (16 << 10);
+        self.sql = super::pairs::may_hold_sql(text);
         let root = self.text(text, Place { cut, ..Place::default() });
         if !structured.is_empty() {
             let object = self.object(Some(root), Span::default(), 0, Format::Envelope);
@@ -199,7 +200,7 @@ impl Views {
         let value = value.filter(|v| !is_no_value(v)).map(|v| self.keep(v));
         let name = names::field(self.slice(key));
         if let Kind::Object(o) = &mut self.nodes[object].kind {
-            o.fields.push(Field { key, name, value, listed });
+            o.fields.push(Field { key, name, value, listed, cut: false });
         }
         key
     }
@@ -210,6 +211,9 @@ impl Views {
             return;
         }
         let key = self.field(object, key, Some(value), place.listed);
+        if let Kind::Object(o) = &mut self.nodes[object].kind {
+            o.fields.last_mut().expect("just pushed").cut = place.cut;
+        }
         if !value.is_empty() {
             let decoded = super::links::encoded_url(value);
             let value = decoded.as_deref().unwrap_or(value);
@@ -225,11 +229,18 @@ impl Views {
             place.at,
             Kind::Text(Text { cut: place.cut, listed: place.listed, ..Text::default() }),
         );
+        if self.full() || (!text.iter().any(|b| is_marker(*b)) && !super::pairs::is_help(text)) {
+            let whole = self.keep(text);
+            if let Kind::Text(t) = &mut self.nodes[id].kind {
+                (t.whole, t.prose, t.messages) = (whole, whole, whole);
+            }
+            return id;
+        }
         let folded = fold(text);
         let whole = self.keep(&folded);
         let mut work = folded;
         let mut messages = whole;
-        let readable = place.depth < TEXT_DEPTH_MAX && !self.full() && work.iter().any(|b| is_marker(*b));
+        let readable = place.depth < TEXT_DEPTH_MAX;
         if readable {
             let mut lines = self.read_objects(id, &mut work, place);
             messages = if work[..] == *self.slice(whole) { whole } else { self.keep(&work) };
@@ -251,7 +262,7 @@ impl Views {
     /// Masks what was read as an object or quoted pair; gives the pairs' objects, to which bare pairs are added.
     fn read_objects(&mut self, id: NodeId, work: &mut [u8], place: Place) -> super::pairs::LineObjects {
         self.strict_objects(id, work, place.depth);
-        super::pairs::mask_nowhere(work);
+        super::pairs::mask_nowhere(work, self.sql);
         let mut lines = super::pairs::LineObjects::default();
         self.quoted_pairs(id, work, place, &mut lines);
         self.escaped_objects(id, work, place.depth);
@@ -260,9 +271,9 @@ impl Views {
     }
 }
 
-/// Bytes without which a text is nothing but prose.
+/// Bytes without which a text is nothing but prose as it stands.
 fn is_marker(byte: u8) -> bool {
-    matches!(byte, b'{' | b'=' | b'?' | b'<' | b'|' | b'%' | b'[') || byte == b'\n'
+    matches!(byte, b'{' | b'=' | b'?' | b'<' | b'|' | b'%' | b'\\' | b'&' | b'\n')
 }
 
 /// `null`, `none`, empty and `0` say that there is no error.

@@ -153,6 +153,7 @@ pub struct FieldPlace {
 pub struct Conjunction {
     pub provider: ProviderId,
     pub rule: RuleId,
+    pub needs: Needs,
     pub pairs: Vec<Pair>,
     /// The pair whose value is looked up in [`Catalogue::by_value`].
     pub anchor: usize,
@@ -169,7 +170,6 @@ pub struct Pair {
 pub enum Expected {
     Exactly(String),
     Prefix(String),
-    Message(Pattern),
 }
 
 #[derive(Debug)]
@@ -369,7 +369,7 @@ impl Builder {
             if let Some((name, text, role)) = single_code_field(fields, rule) {
                 self.code_field(provider, id, rule, form, &name, &text, role);
             } else {
-                self.conjunction(provider, id, rule, fields);
+                self.conjunction(provider, id, rule, form);
             }
         }
         if let Some(token) = &form.token {
@@ -449,27 +449,16 @@ impl Builder {
         push_rule(owner, id);
     }
 
-    fn conjunction(
-        &mut self,
-        provider: ProviderId,
-        rule_id: RuleId,
-        rule: &schema::Rule,
-        fields: &std::collections::BTreeMap<String, Scalar>,
-    ) {
+    fn conjunction(&mut self, provider: ProviderId, rule_id: RuleId, rule: &schema::Rule, form: &Form) {
+        let Some(fields) = &form.fields else { return };
         let mut pairs = Vec::new();
         let mut anchor = None;
         for (names, value) in fields {
             let template = value.to_string();
             let names = names.split('|').map(|n| n.split('.').map(str::to_owned).collect()).collect();
             if template.contains("{message}") {
-                // The sentence beside its code is found as a literal of its own; only a short one needs its field.
-                let Some(text) = rule.message.as_slice().first() else { return };
-                let pattern = Pattern::message(text, false);
-                if !pattern.is_short() {
-                    return;
-                }
-                pairs.push(Pair { names, value: Expected::Message(pattern) });
-                continue;
+                // The sentence is found as a literal of its own, wherever it stands.
+                return;
             }
             let Some(text) = fill(&template, rule, None) else { return };
             if template.contains('{') {
@@ -495,7 +484,7 @@ impl Builder {
             let value: Box<[u8]> = value.as_bytes().into();
             self.out.by_value.entry(value).or_default().push(self.out.conjunctions.len());
         }
-        self.out.conjunctions.push(Conjunction { provider, rule: rule_id, pairs, anchor });
+        self.out.conjunctions.push(Conjunction { provider, rule: rule_id, needs: form.needs, pairs, anchor });
     }
 
     /// The class of a text as far as one rule says; sharing over packs is settled in `finish`.

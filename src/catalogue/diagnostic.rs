@@ -61,12 +61,28 @@ impl<'t> SourceText<'t> {
     }
 
     /// `place` is line and column, both from 1.
-    pub fn finding(&self, (line, column): (usize, usize), message: String) -> Diagnostic {
+    pub fn finding(&self, place: (usize, usize), message: String) -> Diagnostic {
+        let source = self.line(place.0);
+        let before: usize = source.chars().take(place.1.saturating_sub(1)).map(char::len_utf8).sum();
+        let start = source.as_ptr().addr() - self.text.as_ptr().addr();
+        self.finding_at(place, start + before, message)
+    }
+
+    /// The same where the offset in the text is known, which saves counting along a long line.
+    pub fn finding_at(&self, (line, column): (usize, usize), byte: usize, message: String) -> Diagnostic {
+        let source = self.line(line);
+        let start = source.as_ptr().addr() - self.text.as_ptr().addr();
+        let column_byte = byte.saturating_sub(start).min(source.len());
+        let (before, after) = source.split_at_checked(column_byte).unwrap_or((source, ""));
+        let excerpt = excerpt(line, before, after);
+        Diagnostic { file: self.file.to_string(), line, column, message, hint: None, excerpt }
+    }
+
+    /// Without its end; empty behind the last one.
+    fn line(&self, line: usize) -> &'t str {
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
         let end = self.lines.get(line).copied().unwrap_or(self.text.len());
-        let source = self.text[start..end].trim_end_matches(['\n', '\r']);
-        let excerpt = excerpt(source, line, column);
-        Diagnostic { file: self.file.to_string(), line, column, message, hint: None, excerpt }
+        self.text[start..end].trim_end_matches(['\n', '\r'])
     }
 }
 
@@ -182,25 +198,19 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, one)| one)
 }
 
-/// The line with its number, cut around the column, and a caret below.
-fn excerpt(source: &str, line: usize, column: usize) -> String {
-    let before = column.saturating_sub(1);
-    let skip = before.saturating_sub(EXCERPT_CHARS_MAX * 2 / 3);
+/// The line with its number, cut around the place between `before` and `after`, and a caret below.
+fn excerpt(line: usize, before: &str, after: &str) -> String {
+    const BEFORE_MAX: usize = EXCERPT_CHARS_MAX * 2 / 3;
+    let cut = before.char_indices().rev().nth(BEFORE_MAX - 1).map_or(0, |(at, _)| at);
     let mut shown = String::new();
-    let mut caret = String::new();
-    if skip > 0 {
+    if cut > 0 {
         shown.push('…');
-        caret.push(' ');
     }
-    let mut rest = source.chars().skip(skip);
-    for (n, c) in rest.by_ref().take(EXCERPT_CHARS_MAX).enumerate() {
-        let from = shown.len();
-        push_printable(&mut shown, c);
-        if n < before - skip {
-            let width = shown[from..].chars().count();
-            caret.extend(std::iter::repeat_n(' ', width));
-        }
-    }
+    before[cut..].chars().for_each(|c| push_printable(&mut shown, c));
+    let caret = " ".repeat(shown.chars().count());
+    let mut rest = after.chars();
+    let left = EXCERPT_CHARS_MAX - before[cut..].chars().count();
+    rest.by_ref().take(left).for_each(|c| push_printable(&mut shown, c));
     if rest.next().is_some() {
         shown.push('…');
     }
@@ -245,7 +255,7 @@ mod tests {
     #[test]
     fn what_a_terminal_would_obey_is_escaped_everywhere() {
         let hostile = "a\u{1b}[2J\u{202e}\u{9b}b\r";
-        let one = Diagnostic::new(hostile, hostile, (1, 9), format!("unknown {}", quoted(hostile)))
+        let one = Diagnostic::new(hostile, hostile, (1, 8), format!("unknown {}", quoted(hostile)))
             .with_hint(Some(hostile.to_string()));
         let shown = one.to_string();
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");

@@ -117,7 +117,9 @@ pub fn load(builtin: &[RuleFile], added: &[RuleFile]) -> Result<Rules, Diagnosti
         replace(&mut all, set);
     }
     if !added.is_empty() {
-        all.iter().filter(|one| one.trust == Trust::Checked).for_each(|one| lint::document(one, &mut findings));
+        all.iter()
+            .filter(|one| one.trust == Trust::Checked)
+            .for_each(|one| lint::document(one, &mut findings));
         lint::across(&all, unread > 0, &mut findings);
     }
     if findings.is_empty() { Ok(collect(all)) } else { Err(Diagnostics::new(findings)) }
@@ -155,18 +157,24 @@ fn read<'f, T: DeserializeOwned>(
 }
 
 fn no_kind(locator: &Locator<'_>) -> Diagnostic {
+    if locator.is_empty() {
+        return locator.finding(&[], "the file is empty".to_string(), None);
+    }
     const KINDS: [&str; 4] = ["provider", "overlay", "shared", "foreign"];
     let keys = locator.top_keys();
     let near = keys.iter().find_map(|key| nearest(key, KINDS).map(|kind| (*key, kind)));
-    let message = "this is no rule file: expected one of the fields `provider` (a pack), `overlay`, `shared` \
+    let message =
+        "this is no rule file: expected one of the fields `provider` (a pack), `overlay`, `shared` \
                    and `foreign` at the top"
-        .to_string();
+            .to_string();
     match near {
         Some((key, kind)) => {
             let hint = format!("did you mean {} where it says {}?", quoted(kind), quoted(key));
             locator.finding_at_key(key, message, Some(hint))
         }
-        None => locator.finding(&[], message, Some("a pack begins with `schema: faultline.rules/v1`".to_string())),
+        None => {
+            locator.finding(&[], message, Some("a pack begins with `schema: faultline.rules/v1`".to_string()))
+        }
     }
 }
 
@@ -176,7 +184,7 @@ fn refuse_duplicates(set: &[Loaded<'_>], findings: &mut Vec<Diagnostic>) {
     for one in set {
         let Some(identity) = one.document.identity() else { continue };
         let path = [Step::Key(one.document.head())];
-        if one.at.is_tainted(&path, 1) {
+        if one.at.is_tainted(&path) {
             continue;
         }
         match seen.get(&identity) {

@@ -57,8 +57,7 @@ impl Pattern {
         }
         piece.push_str(rest);
         pieces.push(piece.into_bytes().into());
-        let dot_optional =
-            !exact_end && pieces.last().is_some_and(|last| last.len() > 1 && last.ends_with(b"."));
+        let dot_optional = !exact_end && pieces.last().is_some_and(|last| last.ends_with(b"."));
         Pattern { pieces, gaps, dot_optional }
     }
 
@@ -120,10 +119,14 @@ impl Pattern {
 
     fn piece_after(&self, text: &[u8], index: usize, from: usize) -> Option<usize> {
         let (min, max) = reach(self.gaps[index - 1], &text[from.min(text.len())..], false);
-        if self.pieces[index].is_empty() {
+        let piece = &*self.pieces[index];
+        if piece.is_empty() || (self.dot_optional && piece == b".") {
             // A placeholder ends the pattern: the shortest text that ends at a word boundary.
             let end = (from + min..=from + max).find(|&end| !is_word(text.get(end).copied()))?;
-            return (max >= min && max > 0).then_some(end);
+            let dot = usize::from(
+                !piece.is_empty() && text.get(end) == Some(&b'.') && !is_word(text.get(end + 1).copied()),
+            );
+            return (max >= min && max > 0).then_some(end + dot);
         }
         (from + min..=from + max).find_map(|at| self.piece_end(text, index, at))
     }

@@ -48,6 +48,7 @@ impl Matcher {
                 .iter()
                 .any(|entry| spelling::plausible(catalogue, entry, text, c.start))
         });
+        out.sort_unstable();
     }
 
     /// Literals that stand whole in `text` (decoded), with their boundaries, in order of their start.
@@ -70,6 +71,11 @@ impl Matcher {
         });
         out.sort_unstable_by_key(|f| (f.start, f.end, f.literal));
         out.dedup();
+    }
+
+    /// The text of a window, for diagnosis.
+    pub fn window_text(&self, window: usize) -> String {
+        String::from_utf8_lossy(&self.windows.texts()[window]).into_owned()
     }
 
     /// How many windows the automaton holds.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::catalogue::Catalogue;
-use crate::catalogue::compile::{Expected, LiteralId};
+use crate::catalogue::compile::{Conjunction, Expected, LiteralId, Pair};
 
 /// Longest window, in bytes.
 const WINDOW_MAX: usize = 8;
@@ -17,35 +17,75 @@ const WINDOW_MIN: usize = 4;
 /// Words that logs are full of: a window inside one of them is a poor one.
 const COMMON: &[&str] = &[
     "access",
+    "account",
     "application",
+    "audience",
     "authorization",
     "body",
+    "callback",
+    "certificate",
+    "challenge",
     "client",
     "code",
+    "complete",
+    "configuration",
     "configured",
     "connection",
+    "consumed",
+    "cookie",
+    "create",
+    "credential",
+    "custom",
+    "database",
+    "denied",
+    "device",
+    "document",
+    "email",
+    "environment",
     "error",
+    "event",
+    "exceeded",
     "exception",
+    "exchange",
+    "expires",
     "failed",
     "following",
+    "found",
     "from",
+    "generate",
     "grant",
     "header",
     "headers",
     "host",
+    "http",
+    "https",
+    "info",
     "invalid",
+    "issuer",
+    "json",
+    "level",
+    "logger",
     "message",
     "method",
     "missing",
     "must",
     "name",
     "null",
+    "organisation",
+    "organization",
     "parameter",
     "password",
     "path",
     "please",
     "policy",
+    "post",
     "processing",
+    "profile",
+    "provider",
+    "query",
+    "redirect",
+    "refresh",
+    "rejected",
     "request",
     "requested",
     "required",
@@ -55,13 +95,25 @@ const COMMON: &[&str] = &[
     "server",
     "service",
     "session",
+    "signature",
+    "signing",
+    "status",
+    "successfully",
+    "supplied",
     "supported",
+    "tenant",
     "that",
+    "thread",
     "time",
+    "timestamp",
     "token",
+    "trace",
     "type",
+    "unsupported",
     "user",
     "value",
+    "verifier",
+    "verify",
     "while",
     "with",
 ];
@@ -88,6 +140,15 @@ pub struct Entry {
     pub offset: usize,
     /// The whole text that holds the window: a piece of the literal, a value, a field name.
     pub text: Box<[u8]>,
+    /// The run of plain bytes around the window.
+    pub run: std::ops::Range<usize>,
+}
+
+impl Entry {
+    fn new(target: Target, offset: usize, text: &[u8]) -> Entry {
+        let run = runs(text).find(|run| run.contains(&offset)).unwrap_or(offset..offset);
+        Entry { target, offset, text: text.into(), run }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -104,16 +165,16 @@ impl Windows {
             windows.literal(id, literal.pattern.pieces());
         }
         for conjunction in &catalogue.conjunctions {
-            windows.conjunction(&conjunction.pairs[conjunction.anchor]);
+            windows.conjunction(conjunction);
         }
         for syntax in &catalogue.syntaxes {
             for prefix in code_prefixes(&syntax.source) {
-                windows.add(&prefix, Entry { target: Target::Syntax, offset: 0, text: prefix.clone() });
+                windows.add(&prefix, Entry::new(Target::Syntax, 0, &prefix));
             }
         }
         // A container runtime cuts long lines anywhere, also inside a literal.
         for marker in [&b"stdout P "[..], b"stderr P "] {
-            windows.add(marker, Entry { target: Target::Always, offset: 0, text: marker.into() });
+            windows.add(marker, Entry::new(Target::Always, 0, marker));
         }
         windows
     }
@@ -131,11 +192,7 @@ impl Windows {
             .filter_map(|piece| rarest(&pieces[piece]).map(|(range, cost)| (piece, range, cost)))
             .min_by(|a, b| a.2.total_cmp(&b.2));
         if let Some((piece, range, _)) = best {
-            let entry = Entry {
-                target: Target::Literal { id, piece },
-                offset: range.start,
-                text: pieces[piece].clone(),
-            };
+            let entry = Entry::new(Target::Literal { id, piece }, range.start, &pieces[piece]);
             self.add(&pieces[piece][range], entry);
             return;
         }
@@ -145,27 +202,31 @@ impl Windows {
             return;
         };
         for spelling in spellings(&pieces[piece]) {
-            self.add(
-                &spelling,
-                Entry { target: Target::Literal { id, piece }, offset: 0, text: spelling.clone() },
-            );
+            self.add(&spelling, Entry::new(Target::Literal { id, piece }, 0, &spelling));
         }
     }
 
-    /// The anchor's value, or its field names where the value is too short to look for.
-    fn conjunction(&mut self, anchor: &crate::catalogue::compile::Pair) {
-        if let Expected::Exactly(value) = &anchor.value
-            && value.len() >= WINDOW_MIN
-            && let Some((range, _)) = rarest(value.as_bytes())
-        {
-            let entry = Entry { target: Target::Field, offset: range.start, text: value.as_bytes().into() };
-            return self.add(&value.as_bytes()[range], entry);
-        }
-        for name in anchor.names.iter().filter_map(|path| path.last()) {
-            if let Some((range, _)) = rarest(name.as_bytes()) {
-                let entry =
-                    Entry { target: Target::Field, offset: range.start, text: name.as_bytes().into() };
-                self.add(&name.as_bytes()[range], entry);
+    /// The rarest text of a conjunction that every spelling of it holds: a value, or the names that a pair may have.
+    fn conjunction(&mut self, conjunction: &Conjunction) {
+        let texts = |pair: &Pair| -> Vec<Box<[u8]>> {
+            match &pair.value {
+                Expected::Exactly(value) if value.len() >= WINDOW_MIN => vec![value.as_bytes().into()],
+                _ => pair
+                    .names
+                    .iter()
+                    .filter_map(|path| path.last())
+                    .map(|name| name.as_bytes().into())
+                    .collect(),
+            }
+        };
+        let cost = |texts: &Vec<Box<[u8]>>| {
+            texts.iter().map(|t| rarest(t).map_or(0.0, |r| r.1)).fold(f64::MIN, f64::max)
+        };
+        let best = conjunction.pairs.iter().map(texts).min_by(|a, b| cost(a).total_cmp(&cost(b)));
+        for text in best.into_iter().flatten() {
+            if let Some((range, _)) = rarest(&text) {
+                let entry = Entry::new(Target::Field, range.start, &text);
+                self.add(&text[range], entry);
             }
         }
     }
@@ -215,29 +276,30 @@ fn rarest(text: &[u8]) -> Option<(std::ops::Range<usize>, f64)> {
         .min_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-/// Sum of log frequencies of the bytes, with a surcharge inside a common word.
+/// Sum of log frequencies of the bytes, with a surcharge around and inside a common word.
 fn commonness(text: &[u8], range: &std::ops::Range<usize>) -> f64 {
     let window = &text[range.clone()];
-    let bytes: f64 = window.iter().map(|b| frequency(*b).ln()).sum();
-    let lower = window.to_ascii_lowercase();
-    let common = COMMON.iter().any(|word| {
-        let word = word.as_bytes();
-        memchr::memmem::find(word, &lower).is_some()
-            || memchr::memmem::find(&lower, word).is_some() && lower.len() < word.len() + 3
-    });
+    let bytes: f64 = window.iter().map(|b| frequency(*b)).sum();
+    let inside = |word: &[u8]| {
+        word.len() >= window.len() && word.windows(window.len()).any(|w| w.eq_ignore_ascii_case(window))
+    };
+    let around = |word: &[u8]| {
+        word.len() < window.len() && window.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
+    };
+    let common = COMMON.iter().any(|word| inside(word.as_bytes()) || around(word.as_bytes()));
     if common { bytes + 9.0 } else { bytes }
 }
 
-/// About how often a byte stands in log text.
+/// About how often a byte stands in log text (natural logarithm).
 fn frequency(byte: u8) -> f64 {
     match byte {
-        b'e' | b't' | b'a' | b'i' | b'o' | b'n' | b's' | b'r' => 0.05,
-        b'0'..=b'9' => 0.03,
-        b'-' | b'_' => 0.02,
-        b'l' | b'd' | b'c' | b'u' | b'm' | b'p' | b'h' => 0.025,
-        b'f' | b'g' | b'b' | b'v' | b'w' | b'y' | b'k' => 0.01,
-        b'A'..=b'Z' => 0.006,
-        _ => 0.003,
+        b'e' | b't' | b'a' | b'i' | b'o' | b'n' | b's' | b'r' => -3.00,
+        b'0'..=b'9' => -3.51,
+        b'-' | b'_' => -3.91,
+        b'l' | b'd' | b'c' | b'u' | b'm' | b'p' | b'h' => -3.69,
+        b'f' | b'g' | b'b' | b'v' | b'w' | b'y' | b'k' => -4.61,
+        b'A'..=b'Z' => -5.12,
+        _ => -5.81,
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn across<'a>(all: &'a [Loaded<'a>], unread: bool, findings: &mut Vec
     let mut providers: BTreeMap<&str, Provider<'_>> = BTreeMap::new();
     let mut rules = 0;
     for (loaded, pack) in packs(all) {
-        let report = &mut Report { at: &loaded.at, findings };
+        let report = &mut Report::new(&loaded.at, findings);
         let before = rules;
         rules += pack.rules.len();
         if before <= RULES_MAX && rules > RULES_MAX {
@@ -38,12 +38,12 @@ pub(crate) fn across<'a>(all: &'a [Loaded<'a>], unread: bool, findings: &mut Vec
         gather(report, provider, loaded, pack);
     }
     for (loaded, pack) in packs(all) {
-        let report = &mut Report { at: &loaded.at, findings };
+        let report = &mut Report::new(&loaded.at, findings);
         check_references(report, &providers[pack.provider.id.as_str()], pack);
     }
     for loaded in all {
         if let Document::Overlay(overlay) = &loaded.document {
-            let report = &mut Report { at: &loaded.at, findings };
+            let report = &mut Report::new(&loaded.at, findings);
             check_overlay(report, &providers, overlay, unread);
         }
     }
@@ -57,11 +57,20 @@ fn packs<'a>(all: &'a [Loaded<'a>]) -> impl Iterator<Item = (&'a Loaded<'a>, &'a
 }
 
 /// Takes a pack in; complains where it contradicts the packs before.
-fn gather<'a>(report: &mut Report<'_, '_>, provider: &mut Provider<'a>, loaded: &'a Loaded<'a>, pack: &'a Pack) {
+fn gather<'a>(
+    report: &mut Report<'_, '_>,
+    provider: &mut Provider<'a>,
+    loaded: &'a Loaded<'a>,
+    pack: &'a Pack,
+) {
     for (n, symptom) in pack.symptoms.iter().enumerate() {
         if let Some(first) = provider.symptoms.insert(&symptom.id, loaded) {
             let hint = format!("it is already used in {}", first.name);
-            report.say(steps!["symptoms", n, "id"], format!("duplicate id {}", quoted(&symptom.id)), Some(&hint));
+            report.say(
+                steps!["symptoms", n, "id"],
+                format!("duplicate id {}", quoted(&symptom.id)),
+                Some(&hint),
+            );
         }
     }
     for (n, rule) in pack.rules.iter().enumerate() {
@@ -73,7 +82,7 @@ fn gather<'a>(report: &mut Report<'_, '_>, provider: &mut Provider<'a>, loaded: 
         }
         let same_code = provider.by_code.entry(&rule.code).or_default();
         if let Some((first, at, other)) = same_code.first() {
-            check_same(report, n, rule, other, &place(first, steps!["rules", *at]));
+            check_same(report, (n, rule), first, (*at, other));
         }
         same_code.push((loaded, n, rule));
         let names = [Some(&rule.code), rule.wire.as_ref()].into_iter().flatten().chain(&rule.aliases);
@@ -87,7 +96,12 @@ fn place(loaded: &Loaded<'_>, path: &[Step<'_>]) -> String {
 }
 
 /// Category, severity, retryable and fault are properties of the code: one series, one meaning.
-fn check_same(report: &mut Report<'_, '_>, n: usize, rule: &Rule, other: &Rule, other_place: &str) {
+fn check_same(
+    report: &mut Report<'_, '_>,
+    (n, rule): (usize, &Rule),
+    first: &Loaded<'_>,
+    (at, other): (usize, &Rule),
+) {
     let differing = [
         ("category", word(rule.category), word(other.category)),
         ("severity", word(rule.severity), word(other.severity)),
@@ -95,7 +109,7 @@ fn check_same(report: &mut Report<'_, '_>, n: usize, rule: &Rule, other: &Rule, 
         ("fault", word(rule.fault), word(other.fault)),
     ];
     for (field, here, there) in differing {
-        if here != there {
+        if here != there && !first.at.is_tainted(steps!["rules", at, field]) {
             let message = format!(
                 "{} of code {} is {} here, but {} in rule {}",
                 quoted(field),
@@ -104,7 +118,10 @@ fn check_same(report: &mut Report<'_, '_>, n: usize, rule: &Rule, other: &Rule, 
                 quoted(&there),
                 quoted(&other.id)
             );
-            let hint = format!("rules of one code are one series and agree in it; the other is {other_place}");
+            let hint = format!(
+                "rules of one code are one series and agree in it; the other is {}",
+                place(first, steps!["rules", at])
+            );
             report.say(steps!["rules", n, field], message, Some(&hint));
         }
     }
@@ -164,7 +181,11 @@ fn check_overlay(
     let Some(provider) = providers.get(head.id.as_str()) else {
         if !unread {
             let hint = suggest(&head.id, providers.keys().copied(), "providers");
-            report.say(steps!["provider", "id"], format!("no pack is of {}", quoted(&head.id)), hint.as_deref());
+            report.say(
+                steps!["provider", "id"],
+                format!("no pack is of {}", quoted(&head.id)),
+                hint.as_deref(),
+            );
         }
         return;
     };
@@ -175,7 +196,11 @@ fn check_overlay(
         let identity = format!("{}/{part}", head.id);
         if !provider.packs.contains(&identity) {
             let hint = suggest(&identity, provider.packs.iter().map(String::as_str), "packs");
-            report.say(steps!["provider", "pack"], format!("no pack is {}", quoted(&identity)), hint.as_deref());
+            report.say(
+                steps!["provider", "pack"],
+                format!("no pack is {}", quoted(&identity)),
+                hint.as_deref(),
+            );
         }
     }
     let changes: HashMap<&str, Severity> =
@@ -208,7 +233,8 @@ fn check_change(
         .map(|(_, _, rule)| quoted(&rule.id))
         .collect();
     if !left.is_empty() {
-        let message = format!("this severity is not that of all rules of the code {}", quoted(&same_code[0].2.code));
+        let message =
+            format!("this severity is not that of all rules of the code {}", quoted(&same_code[0].2.code));
         let hint = format!("change {} as well: rules of one code are one series", left.join(", "));
         report.say(steps!["rules", n, "severity"], message, Some(&hint));
     }

@@ -10,6 +10,7 @@ mod text;
 use super::diagnostic::{Diagnostic, Locator, Step, quoted};
 use super::load::{Document, Loaded};
 use super::schema::{ForeignList, Overlay, SCHEMA, SharedList};
+use super::yaml::PROBLEMS_MAX;
 use std::collections::HashSet;
 
 pub(super) use across::across;
@@ -27,7 +28,7 @@ use steps;
 
 /// Everything that one document says about itself.
 pub(super) fn document(loaded: &Loaded<'_>, findings: &mut Vec<Diagnostic>) {
-    let mut report = Report { at: &loaded.at, findings };
+    let mut report = Report::new(&loaded.at, findings);
     match &loaded.document {
         Document::Pack(pack) => pack::check(&mut report, pack),
         Document::Overlay(overlay) => check_overlay(&mut report, overlay),
@@ -40,14 +41,17 @@ pub(super) fn document(loaded: &Loaded<'_>, findings: &mut Vec<Diagnostic>) {
 struct Report<'r, 'f> {
     at: &'r Locator<'f>,
     findings: &'r mut Vec<Diagnostic>,
+    said: usize,
 }
 
-impl Report<'_, '_> {
-    /// Parts of a document that are stand-ins or not: `rules/17`, `provider/id`.
-    const UNIT_STEPS: usize = 2;
+impl<'r, 'f> Report<'r, 'f> {
+    fn new(at: &'r Locator<'f>, findings: &'r mut Vec<Diagnostic>) -> Report<'r, 'f> {
+        Report { at, findings, said: 0 }
+    }
 
     fn say(&mut self, path: &[Step<'_>], message: impl Into<String>, hint: Option<&str>) {
-        if !self.at.is_tainted(path, Self::UNIT_STEPS) {
+        if self.said < PROBLEMS_MAX && !self.at.is_tainted(path) {
+            self.said += 1;
             self.findings.push(self.at.finding(path, message.into(), hint.map(str::to_string)));
         }
     }
@@ -114,7 +118,8 @@ impl Report<'_, '_> {
         let name = host.strip_prefix("*.").unwrap_or(host);
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         if name.is_empty() || name.starts_with('.') || !name.chars().all(good) {
-            let hint = "a domain and nothing else, `example.com` or `*.example.com`: both mean it and all below it";
+            let hint =
+                "a domain and nothing else, `example.com` or `*.example.com`: both mean it and all below it";
             self.say(path, format!("{} is no host", quoted(host)), Some(hint));
         }
     }
@@ -192,6 +197,3 @@ fn check_codes(report: &mut Report<'_, '_>, codes: &[String]) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -93,7 +93,8 @@ fn check_form(report: &mut Report<'_, '_>, base: &[Step<'_>], form: &Form, rules
 }
 
 fn suggest_code(code: &str, rules: &[Rule]) -> Option<String> {
-    suggest(code, rules.iter().map(|rule| rule.code.as_str()), "codes").filter(|hint| hint.starts_with("did you"))
+    suggest(code, rules.iter().map(|rule| rule.code.as_str()), "codes")
+        .filter(|hint| hint.starts_with("did you"))
 }
 
 fn check_evidence(report: &mut Report<'_, '_>, evidence: &Evidence) {
@@ -126,7 +127,11 @@ fn check_evidence(report: &mut Report<'_, '_>, evidence: &Evidence) {
     check_foreign_evidence(report, steps!["evidence", "foreign"], &evidence.foreign);
 }
 
-pub(super) fn check_foreign_evidence(report: &mut Report<'_, '_>, base: &[Step<'_>], foreign: &ForeignEvidence) {
+pub(super) fn check_foreign_evidence(
+    report: &mut Report<'_, '_>,
+    base: &[Step<'_>],
+    foreign: &ForeignEvidence,
+) {
     report.hosts(&below(base, "hosts"), &foreign.hosts);
     report.all_filled(&below(base, "loggers"), &foreign.loggers);
     report.all_filled(&below(base, "fields"), &foreign.fields);
@@ -186,7 +191,11 @@ fn check_rule(report: &mut Report<'_, '_>, n: usize, rule: &Rule) {
     }
     for (at, status) in rule.http.iter().enumerate() {
         if !STATUSES.contains(status) {
-            report.say(steps!["rules", n, "http", at], format!("{status} is no HTTP status"), Some("100 to 599"));
+            report.say(
+                steps!["rules", n, "http", at],
+                format!("{status} is no HTTP status"),
+                Some("100 to 599"),
+            );
         }
     }
     for (at, alias) in rule.aliases.iter().enumerate() {

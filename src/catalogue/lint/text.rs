@@ -38,7 +38,9 @@ pub(super) fn placeholders(text: &str) -> (Vec<Placeholder<'_>>, String) {
     while let Some(open) = rest.find('{') {
         literal.push_str(&rest[..open]);
         let inner = &rest[open + 1..];
-        let end = inner.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))).unwrap_or(inner.len());
+        let end = inner
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | ':')))
+            .unwrap_or(inner.len());
         if end > 0 && inner[end..].starts_with('}') {
             let (name, kind) = match inner[..end].split_once(':') {
                 Some((name, kind)) => (name, Some(kind)),
@@ -55,10 +57,11 @@ pub(super) fn placeholders(text: &str) -> (Vec<Placeholder<'_>>, String) {
     (found, literal)
 }
 
-/// Whether the text may be looked for by itself; a form with the rule's own text is judged by the rule.
+/// Whether the text says too little to be looked for by itself. A form with the rule's own text (or a misspelling of it)
+/// is judged by the rule.
 pub(super) fn is_short(text: &str) -> bool {
     let (found, literal) = placeholders(text);
-    let of_rule = found.iter().any(|one| one.kind.is_none() && RULE_TEXTS.contains(&one.name));
+    let of_rule = found.iter().any(|one| one.kind.is_none() && nearest(one.name, RULE_TEXTS).is_some());
     !of_rule && literal.chars().filter(|c| !c.is_whitespace()).count() < LITERAL_CHARS_MIN
 }
 
@@ -105,7 +108,8 @@ pub(super) fn check_regex(report: &mut Report<'_, '_>, path: &[Step<'_>], regex:
         Ok(_) => {}
         Err(regex::Error::CompiledTooBig(_)) => {
             let hint = "repeat less: `{1,1000}` of a class is a thousand copies of it";
-            let message = format!("the regex {} compiles to more than {REGEX_BYTES_MAX} bytes", quoted(regex));
+            let message =
+                format!("the regex {} compiles to more than {REGEX_BYTES_MAX} bytes", quoted(regex));
             report.say(path, message, Some(hint));
         }
         Err(error) => {

@@ -4,6 +4,7 @@
 //! goes on with a stand-in, `session` runs that until nothing new is found. Stricter than YAML at large: unknown
 //! fields are refused whatever the type says, only `true` and `false` are booleans, tags and merge keys are refused.
 
+mod containers;
 mod failure;
 mod read;
 mod session;
@@ -11,13 +12,12 @@ mod tree;
 
 use super::diagnostic::{Diagnostic, Diagnostics, SourceText};
 use serde::de::DeserializeOwned;
-use std::collections::HashSet;
 use tree::{Kind, Mark, NodeId, Tree};
 
 /// Bytes of one file.
 pub const FILE_BYTES_MAX: usize = 16 << 20;
 /// Findings of one file; a file with more is not the file that somebody meant to write.
-const PROBLEMS_MAX: usize = 1000;
+pub(super) const PROBLEMS_MAX: usize = 1000;
 
 /// One step on the way from the document to a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +80,7 @@ pub fn parse_yaml_located<'t, T: DeserializeOwned>(
 pub struct Locator<'t> {
     source: SourceText<'t>,
     tree: Tree<'t>,
-    /// What serde did not get because it did not fit.
-    dropped: HashSet<NodeId>,
-    /// Where something was found, by node marks.
+    /// Of the reading, not of later checks.
     pub(super) findings: Vec<Diagnostic>,
 }
 
@@ -93,11 +91,11 @@ impl<'t> Locator<'t> {
         if text.len() > FILE_BYTES_MAX {
             let message = format!("the file has {} bytes, at most {FILE_BYTES_MAX} are read", text.len());
             let findings = vec![source.finding((1, 1), message)];
-            return Locator { source, tree: Tree::parse(""), dropped: HashSet::new(), findings };
+            return Locator { source, tree: Tree::parse(""), findings };
         }
         let mut tree = Tree::parse(text);
         let problems = std::mem::take(&mut tree.problems);
-        let mut locator = Locator { source, tree, dropped: HashSet::new(), findings: Vec::new() };
+        let mut locator = Locator { source, tree, findings: Vec::new() };
         problems.into_iter().for_each(|problem| locator.add(problem));
         locator
     }
@@ -106,28 +104,31 @@ impl<'t> Locator<'t> {
     pub(super) fn read<T: DeserializeOwned>(mut self) -> (Option<T>, Locator<'t>) {
         if self.tree.root.is_none() {
             if self.findings.is_empty() {
-                self.add(Problem::new(Mark { line: 1, column: 1 }, "the file is empty"));
+                self.add(Problem::new(Mark::START, "the file is empty"));
             }
             return (None, self);
         }
         let outcome = session::read::<T>(&self.tree);
-        self.dropped = outcome.dropped;
+        self.tree.remove(&outcome.dropped);
         outcome.problems.into_iter().for_each(|problem| self.add(problem));
         if outcome.value.is_none() && self.findings.is_empty() {
-            self.add(Problem::new(Mark { line: 1, column: 1 }, "the file cannot be read"));
+            self.add(Problem::new(Mark::START, "the file cannot be read"));
         }
         (outcome.value, self)
     }
 
     fn add(&mut self, problem: Problem) {
-        let place = (problem.mark.line as usize, problem.mark.column as usize);
         if self.findings.len() < PROBLEMS_MAX {
-            let finding = self.source.finding(place, problem.message).with_hint(problem.hint);
+            let finding = self.finding_at(problem.mark, problem.message).with_hint(problem.hint);
             self.findings.push(finding);
         } else if self.findings.len() == PROBLEMS_MAX {
             let message = "too many findings in this file; the rest is left out";
-            self.findings.push(self.source.finding(place, message.to_string()));
+            self.findings.push(self.finding_at(problem.mark, message.to_string()));
         }
+    }
+
+    fn finding_at(&self, mark: Mark, message: String) -> Diagnostic {
+        self.source.finding_at(mark.place(), mark.byte as usize, message)
     }
 
     /// The top-level keys in the order of the file; none if the document is no mapping.
@@ -138,8 +139,8 @@ impl<'t> Locator<'t> {
     /// A finding at a top-level key itself.
     pub(super) fn finding_at_key(&self, name: &str, message: String, hint: Option<String>) -> Diagnostic {
         let key = self.top_entries().iter().find(|(key, _)| self.tree.text(*key) == Some(name));
-        let place = key.map_or((1, 1), |(key, _)| self.mark_of(*key));
-        self.source.finding(place, message).with_hint(hint)
+        let mark = key.map_or(Mark::START, |(key, _)| self.mark_of(*key));
+        self.finding_at(mark, message).with_hint(hint)
     }
 
     fn top_entries(&self) -> &[(NodeId, NodeId)] {
@@ -151,13 +152,13 @@ impl<'t> Locator<'t> {
 
     /// A finding at the value at `path`, or at the deepest part of the way to it that is there.
     pub fn finding(&self, path: &[Step<'_>], message: String, hint: Option<String>) -> Diagnostic {
-        self.source.finding(self.place(path), message).with_hint(hint)
+        let mark = self.walk(path).last().map_or(Mark::START, |id| self.mark_of(*id));
+        self.finding_at(mark, message).with_hint(hint)
     }
 
     /// Line and column of the value at `path`, or of the deepest part of the way to it that is there.
     pub fn place(&self, path: &[Step<'_>]) -> (usize, usize) {
-        let nodes = self.walk(path);
-        nodes.last().map_or((1, 1), |id| self.mark_of(*id))
+        self.walk(path).last().map_or((1, 1), |id| self.mark_of(*id).place())
     }
 
     /// Whether nothing was found while reading.
@@ -165,29 +166,32 @@ impl<'t> Locator<'t> {
         self.findings.is_empty()
     }
 
-    /// Whether the first `units` steps of the path lead to a part that something was found in already, so that its
-    /// value may be a stand-in.
-    pub(super) fn is_tainted(&self, path: &[Step<'_>], units: usize) -> bool {
+    /// Whether something was found in the value at `path` already, or it is not there: what serde got may be a stand-in.
+    pub(super) fn is_tainted(&self, path: &[Step<'_>]) -> bool {
         if self.findings.is_empty() {
             return false;
         }
-        let nodes = self.walk(&path[..units.min(path.len())]);
-        let Some(&unit) = nodes.last() else { return true };
-        if nodes.len() <= units.min(path.len()) {
-            return true;
+        let nodes = self.walk(path);
+        match nodes.last() {
+            Some(last) if nodes.len() == path.len() + 1 => self.holds_finding(*last),
+            _ => true,
         }
-        self.holds_finding(unit)
+    }
+
+    /// Whether the text has nothing but blanks and comments.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tree.root.is_none()
     }
 
     fn holds_finding(&self, id: NodeId) -> bool {
-        let from = self.mark_of(id);
-        let to = self.last_mark(id);
+        let from = self.mark_of(id).place();
+        let to = self.last_mark(id).place();
         self.findings.iter().any(|f| (f.line, f.column) >= from && (f.line, f.column) <= to)
             || !self.tree.node(id).closed
     }
 
     /// Where the last value inside begins.
-    fn last_mark(&self, mut id: NodeId) -> (usize, usize) {
+    fn last_mark(&self, mut id: NodeId) -> Mark {
         loop {
             let last = match &self.tree.node(id).kind {
                 Kind::Scalar { .. } => None,
@@ -201,9 +205,8 @@ impl<'t> Locator<'t> {
         }
     }
 
-    fn mark_of(&self, id: NodeId) -> (usize, usize) {
-        let mark = self.tree.node(id).mark;
-        (mark.line as usize, mark.column as usize)
+    fn mark_of(&self, id: NodeId) -> Mark {
+        self.tree.node(id).mark
     }
 
     /// The nodes on the way, the document first; shorter than the path if it leads nowhere.
@@ -212,12 +215,13 @@ impl<'t> Locator<'t> {
         for step in path {
             let Some(&last) = nodes.last() else { break };
             let next = match (&self.tree.node(last).kind, step) {
-                (Kind::Map(entries), Step::Key(name)) => {
-                    entries.iter().find(|(key, _)| self.tree.text(*key) == Some(name)).map(|(_, value)| *value)
-                }
-                (Kind::List(items), Step::Index(index)) => {
-                    items.iter().filter(|item| !self.dropped.contains(item)).nth(*index).copied()
-                }
+                (Kind::Map(entries), Step::Key(name)) => entries
+                    .iter()
+                    .find(|(key, _)| self.tree.text(*key) == Some(name))
+                    .map(|(_, value)| *value),
+                (Kind::List(items), Step::Index(index)) => items.get(*index).copied(),
+                // one text where a list of them may stand
+                (Kind::Scalar { .. }, Step::Index(0)) => Some(last),
                 _ => None,
             };
             match next {
@@ -226,5 +230,145 @@ impl<'t> Locator<'t> {
             }
         }
         nodes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::{Deserialize, Deserializer, de::Error};
+    use std::collections::BTreeMap;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Settings {
+        listen: String,
+        tick: Seconds,
+        #[serde(default)]
+        level: Option<Level>,
+        #[serde(default)]
+        sink: Option<Sink>,
+        #[serde(default)]
+        limits: BTreeMap<String, u64>,
+        #[serde(default)]
+        ratio: Option<f64>,
+        #[serde(default)]
+        pair: Option<(u8, String)>,
+    }
+
+    #[derive(Debug, PartialEq)]
+    struct Seconds(u64);
+
+    impl<'de> Deserialize<'de> for Seconds {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Seconds, D::Error> {
+            let text = String::deserialize(deserializer)?;
+            let number = text.strip_suffix('s').and_then(|number| number.parse().ok());
+            number.map(Seconds).ok_or_else(|| D::Error::custom("expected seconds, like `15s`"))
+        }
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Level {
+        Info,
+        Debug,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Sink {
+        Null,
+        File { path: String },
+        Many(Vec<String>),
+    }
+
+    fn findings(text: &str) -> Vec<String> {
+        let findings = parse_yaml::<Settings>("c.yaml", text).expect_err(text);
+        let line = |one: &Diagnostic| {
+            let hint = one.hint.as_deref().unwrap_or("-");
+            format!("{}:{} {} / {hint}", one.line, one.column, one.message)
+        };
+        findings.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_whole_file_becomes_its_value() {
+        let text = "listen: a:1\ntick: 5s\nlevel: debug\nsink: {file: {path: /x}}\nlimits: {a: 1}\nratio: 2\npair: [7, x]\n";
+        let settings: Settings = parse_yaml("c", text).unwrap_or_else(|findings| panic!("{findings}"));
+        assert_eq!(settings.tick, Seconds(5));
+        assert_eq!(settings.sink, Some(Sink::File { path: "/x".into() }));
+        assert_eq!(
+            (settings.ratio, settings.limits["a"], settings.pair),
+            (Some(2.0), 1, Some((7, "x".into())))
+        );
+        let settings: Settings =
+            parse_yaml("c", "listen: a\ntick: 5s\nlevel: ~\nsink: {many: [a]}\n").unwrap();
+        assert_eq!((settings.level, settings.sink), (None, Some(Sink::Many(vec!["a".into()]))));
+    }
+
+    #[test]
+    fn what_a_type_of_ours_refuses_is_named_with_its_field_and_the_rest_is_still_read() {
+        assert_eq!(
+            findings("tick: soon\nlevel: dbug\nlimits: {a: x, b: -1}\nratio: .nan\npair: [300, x]\n"),
+            [
+                "1:1 missing field `listen` / -",
+                "1:7 `tick`: expected seconds, like `15s` / -",
+                "2:8 unknown value `dbug` for `level` / did you mean `debug`?",
+                "3:13 expected a whole number for `limits`, found the text `x` / -",
+                "3:19 expected a number from 0 to 18446744073709551615 for `limits`, found the number -1 / -",
+                "4:8 expected a number for `ratio`, found the text `.nan` / -",
+                "5:8 expected a number from 0 to 255 for `pair`, found the number 300 / -",
+            ]
+            .map(|line| line.replace("for `limits`", "for `b`").replacen(
+                "for `b`, found the text",
+                "for `a`, found the text",
+                1
+            ))
+        );
+        assert_eq!(
+            findings("listen: a\ntick: 1s\npair: [1]\n"),
+            ["3:7 `pair`: invalid length 1, expected a tuple of size 2 / -"]
+        );
+    }
+
+    #[test]
+    fn unknown_fields_are_refused_although_the_type_does_not_say_so() {
+        assert_eq!(
+            findings("listen: a\ntick: 1s\nlisten_adress: b\nlevle: info\n"),
+            [
+                "3:1 unknown field `listen_adress` / known fields: `listen`, `tick`, `level`, `sink`, `limits`, `ratio`, `pair`",
+                "4:1 unknown field `levle` / did you mean `level`?",
+            ]
+        );
+    }
+
+    #[test]
+    fn variants_with_fields_are_checked_inside() {
+        assert_eq!(
+            findings("listen: a\ntick: 1s\nsink: {file: {pth: /x}}\n"),
+            ["3:15 unknown field `pth` / did you mean `path`?"]
+        );
+        assert_eq!(findings("listen: a\ntick: 1s\nsink: {file: {}}\n"), ["3:14 missing field `path` / -"]);
+        assert_eq!(
+            findings("listen: a\ntick: 1s\nsink: {fil: {}}\n"),
+            ["3:8 unknown value `fil` for `sink` / did you mean `file`?"]
+        );
+        assert_eq!(
+            findings("listen: a\ntick: 1s\nsink: file\n"),
+            ["3:7 expected a value behind the name for `sink`, found the text `file` / write `{file: …}`"]
+        );
+        assert_eq!(
+            findings("listen: a\ntick: 1s\nsink: {null: {a: b}}\n"),
+            ["3:14 expected nothing for `sink`, found a mapping / this value takes no fields"]
+        );
+    }
+
+    #[test]
+    fn a_locator_says_where_a_value_stands() {
+        let text = "listen: a\ntick: 1s\nsink:\n  many:\n    - x\n    - y\n";
+        let (_, at) = parse_yaml_located::<Settings>("c", text).unwrap();
+        assert_eq!(at.place(&["sink".into(), "many".into(), 1.into()]), (6, 7));
+        assert_eq!(at.place(&["sink".into(), "nothing".into()]), (4, 3), "the deepest part that is there");
+        let one = at.finding(&["listen".into()], "port missing".into(), None);
+        assert_eq!(one.to_string(), "c:1:9: port missing\n 1 | listen: a\n   |         ^\n");
     }
 }

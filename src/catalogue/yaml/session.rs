@@ -78,7 +78,11 @@ impl<'t> Session<'t> {
         if self.visits.get() > VISITS_MAX { Err(Failure::new(What::Exhausted)) } else { Ok(()) }
     }
 
-    pub(super) fn required(&self, id: NodeId, key: Option<StructKey>) -> impl Iterator<Item = &'static str> + '_ {
+    pub(super) fn required(
+        &self,
+        id: NodeId,
+        key: Option<StructKey>,
+    ) -> impl Iterator<Item = &'static str> + '_ {
         let by_type = key.and_then(|key| self.required.get(&key)).into_iter().flatten();
         let by_node = self.required_at.get(&id).into_iter().flatten();
         by_type.chain(by_node).copied()
@@ -87,6 +91,9 @@ impl<'t> Session<'t> {
     /// Whether another pass is worth it.
     fn learn(&mut self, failure: Failure, root: NodeId) -> bool {
         let at = failure.at.unwrap_or(root);
+        if self.problems.get_mut().0.len() > PROBLEMS_MAX {
+            return false;
+        }
         match failure.what {
             What::Exhausted => {
                 let message = "too much is wrong in this file to read it to its end";

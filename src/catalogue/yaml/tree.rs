@@ -6,9 +6,9 @@
 
 use super::{PROBLEMS_MAX, Problem};
 use crate::catalogue::diagnostic::quoted;
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Lists and mappings inside each other, aliases followed.
 const DEPTH_MAX: usize = 64;
@@ -22,11 +22,24 @@ pub(super) type NodeId = u32;
 pub(super) struct Mark {
     pub(super) line: u32,
     pub(super) column: u32,
+    /// Offset in the text.
+    pub(super) byte: u32,
+}
+
+impl Mark {
+    pub(super) const START: Mark = Mark { line: 1, column: 1, byte: 0 };
+
+    pub(super) fn place(self) -> (usize, usize) {
+        (self.line as usize, self.column as usize)
+    }
 }
 
 #[derive(Debug)]
 pub(super) enum Kind<'a> {
-    Scalar { text: Cow<'a, str>, plain: bool },
+    Scalar {
+        text: Cow<'a, str>,
+        plain: bool,
+    },
     List(Vec<NodeId>),
     /// Keys are scalars and differ.
     Map(Vec<(NodeId, NodeId)>),
@@ -55,6 +68,18 @@ impl<'a> Tree<'a> {
         &self.nodes[id as usize]
     }
 
+    /// Takes nodes out of the lists that hold them.
+    pub(super) fn remove(&mut self, gone: &HashSet<NodeId>) {
+        if gone.is_empty() {
+            return;
+        }
+        for node in &mut self.nodes {
+            if let Kind::List(items) = &mut node.kind {
+                items.retain(|item| !gone.contains(item));
+            }
+        }
+    }
+
     pub(super) fn text(&self, id: NodeId) -> Option<&str> {
         match &self.node(id).kind {
             Kind::Scalar { text, .. } => Some(text),
@@ -79,7 +104,7 @@ impl<'a> Tree<'a> {
         for next in Parser::new_from_str_with_options(text, options) {
             let step = match next {
                 Ok((event, span)) => builder.take(event, span),
-                Err(error) => Err(syntax_problem(&error)),
+                Err(error) => Err(syntax_problem(&error, text)),
             };
             if let Err(problem) = step {
                 builder.tree.problems.push(problem);
@@ -107,7 +132,7 @@ struct Open {
 
 impl<'a> Builder<'a> {
     fn take(&mut self, event: Event<'a>, span: Span) -> Result<(), Problem> {
-        let mark = mark(span.start.line(), span.start.col());
+        let mark = mark(&span.start);
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -153,7 +178,7 @@ impl<'a> Builder<'a> {
             let start = span.tag_start().unwrap_or(span.start);
             let message = format!("the tag {} is not known here", quoted(&tag.original()));
             let hint = "quote a text that begins with `!`".to_string();
-            self.complain(Problem::new(mark(start.line(), start.col()), message).hint(hint));
+            self.complain(Problem::new(mark(&start), message).hint(hint));
         }
         text
     }
@@ -274,8 +299,10 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn mark(line: usize, column_from_0: usize) -> Mark {
-    Mark { line: line.max(1) as u32, column: column_from_0 as u32 + 1 }
+fn mark(at: &Marker) -> Mark {
+    // files are far smaller than 4 GiB; of text in memory the parser knows all offsets
+    let byte = at.byte_offset().unwrap_or(0) as u32;
+    Mark { line: at.line().max(1) as u32, column: at.col() as u32 + 1, byte }
 }
 
 fn too_many(mark: Mark) -> Problem {
@@ -287,23 +314,31 @@ fn too_deep(mark: Mark) -> Problem {
     Problem::new(mark, "nested too deep").hint(format!("at most {DEPTH_MAX} levels"))
 }
 
-fn syntax_problem(error: &ScanError) -> Problem {
-    let at = mark(error.marker().line(), error.marker().col());
+fn syntax_problem(error: &ScanError, text: &str) -> Problem {
+    let at = mark(error.marker());
     if let ErrorKind::RecursionLimitExceeded = error.kind() {
         return too_deep(at);
     }
     let problem = Problem::new(at, format!("YAML syntax: {}", error.kind()));
+    let line_start =
+        memchr::memrchr(b'\n', &text.as_bytes()[..text.len().min(at.byte as usize)]).map_or(0, |end| end + 1);
+    let indentation = text[line_start..].chars().take_while(|c| c.is_ascii_whitespace() && *c != '\n');
+    if indentation.into_iter().any(|c| c == '\t') {
+        return problem.hint(SPACES.to_string());
+    }
     match syntax_hint(error.kind()) {
         Some(hint) => problem.hint(hint.to_string()),
         None => problem,
     }
 }
 
+const SPACES: &str = "indent with spaces, not with tabs";
+
 /// What usually is behind it.
 fn syntax_hint(kind: &ErrorKind) -> Option<&'static str> {
     use ErrorKind as K;
     Some(match kind {
-        K::TabNotAllowed | K::TabInBlockIndentation | K::TabInIndentation => "indent with spaces, not with tabs",
+        K::TabNotAllowed | K::TabInBlockIndentation | K::TabInIndentation => SPACES,
         K::MappingValueNotAllowed | K::InvalidColonPlacement => {
             "quote a text that holds `: `, and check the indentation of this line"
         }
@@ -311,6 +346,7 @@ fn syntax_hint(kind: &ErrorKind) -> Option<&'static str> {
             "expected `name: value`; check the indentation of this line and of the one before"
         }
         K::ExpectedBlockSequenceEntry => "expected `- value`, indented as the items before it",
+        K::InvalidQuotedScalarIndent => "close the quote, or indent the lines in which the text goes on",
         K::UnclosedQuotedScalar | K::DocumentIndicatorInQuotedScalar => {
             "close the quote; inside single quotes write '' for one of them"
         }
