@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test stands on panics where it breaks")]
 
 mod cases;
+mod cli;
 mod exposition;
 mod http;
 mod packs;
