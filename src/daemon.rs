@@ -227,12 +227,14 @@ fn catch_signals(stop: Stop) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
+        let mut is_first = true;
         loop {
             let number = tokio::select! {
                 _ = interrupt.recv() => 2,
                 _ = terminate.recv() => 15,
             };
-            if stop.is_asked() {
+            if !std::mem::replace(&mut is_first, false) {
+                #[expect(clippy::exit, reason = "somebody asked twice; nobody is left to hand a code to")]
                 std::process::exit(128 + number);
             }
             stop.ask();

@@ -384,7 +384,7 @@ impl Reading<'_> {
         Ruling { fault, provider: Some(provider), node: hit.node }
     }
 
-    #[allow(clippy::too_many_arguments)]
+    #[expect(clippy::too_many_arguments, reason = "the parts of one verdict")]
     fn matched(
         &self,
         provider: ProviderId,

@@ -94,7 +94,7 @@ fn stands_at(value: &[u8], start: usize, name: &[u8]) -> bool {
         if index > 0 {
             at += value[at..].iter().take(SEPARATORS_MAX).take_while(|b| !b.is_ascii_alphanumeric()).count();
         }
-        if !value.get(at).is_some_and(|b| b.to_ascii_lowercase() == *letter) {
+        if value.get(at).is_none_or(|b| b.to_ascii_lowercase() != *letter) {
             return false;
         }
         at += 1;

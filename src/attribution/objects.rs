@@ -100,7 +100,7 @@ impl Views {
         self.patience = self.patience.saturating_sub(reader.at + 1);
         let object = object.filter(|_| reader.pairs > 0 && (may_be_cut || !reader.cut))?;
         let id = self.object(Some(text), Span::default(), at, Format::Object);
-        self.add_printed(id, object, depth, 0);
+        self.add_printed(id, object, depth);
         Some(reader.at)
     }
 
@@ -210,7 +210,7 @@ impl Views {
         self.field(object, key.as_bytes(), text.as_deref().map(str::as_bytes), listed);
     }
 
-    fn add_printed(&mut self, object: NodeId, value: Vec<(Vec<u8>, Value)>, depth: usize, level: usize) {
+    fn add_printed(&mut self, object: NodeId, value: Vec<(Vec<u8>, Value)>, depth: usize) {
         for (key, value) in value {
             if self.full() {
                 return;
@@ -219,7 +219,7 @@ impl Views {
                 Value::Object(inner) => {
                     let span = self.field(object, &key, None, false);
                     let id = self.object(Some(object), span, 0, Format::Object);
-                    self.add_printed(id, inner, depth, level + 1);
+                    self.add_printed(id, inner, depth);
                 }
                 Value::Bare(text) => {
                     let value = if matches!(
@@ -249,12 +249,9 @@ impl Views {
                                 Place { depth: depth + 1, cut, listed, ..Place::default() },
                             ),
                             Value::Bare(text) => drop(self.field(object, &key, Some(&text), listed)),
-                            Value::Object(inner) => self.add_printed(
-                                object,
-                                vec![(key.clone(), Value::Object(inner))],
-                                depth,
-                                level,
-                            ),
+                            Value::Object(inner) => {
+                                self.add_printed(object, vec![(key.clone(), Value::Object(inner))], depth)
+                            }
                             Value::List(_) => {}
                         }
                     }

@@ -214,14 +214,9 @@ impl Catalogue {
 
 /// Makes the tables. The rules are already checked: what does not compile here was refused by `load`.
 pub fn compile(rules: &Rules) -> Catalogue {
-    let mut builder = Builder::default();
-    builder.shared = rules
-        .shared
-        .iter()
-        .flat_map(|l| &l.codes)
-        .chain(rules.foreign.iter().flat_map(|l| &l.codes))
-        .cloned()
-        .collect();
+    let shared = rules.shared.iter().flat_map(|l| &l.codes);
+    let foreign = rules.foreign.iter().flat_map(|l| &l.codes);
+    let mut builder = Builder { shared: shared.chain(foreign).cloned().collect(), ..Builder::default() };
     for pack in &rules.packs {
         builder.pack(pack);
     }
@@ -382,7 +377,7 @@ impl Builder {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
+    #[expect(clippy::too_many_arguments, reason = "the parts of one field")]
     fn code_field(
         &mut self,
         p: ProviderId,

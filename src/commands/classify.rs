@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -117,7 +117,7 @@ enum Bytes {
 }
 
 impl Bytes {
-    fn open(path: &PathBuf) -> io::Result<Bytes> {
+    fn open(path: &Path) -> io::Result<Bytes> {
         if path.as_os_str() == "-" {
             return Ok(Bytes::Stdin(Stdin::open()));
         }

@@ -85,6 +85,7 @@ impl Prefilter for Automaton {
         let base: [usize; LANES] = std::array::from_fn(|k| from[k].saturating_sub(warm));
         let mut states = [self.start; LANES];
         let shared = lanes.iter().map(|l| l.len()).min().unwrap_or(0);
+        #[expect(clippy::needless_range_loop, reason = "one place in all lanes at a time")]
         for at in 0..shared {
             for k in 0..LANES {
                 states[k] = self.dfa.next_state(Anchored::No, states[k], lanes[k][at]);

@@ -324,8 +324,9 @@ fn code_prefixes(syntax: &str) -> Vec<Box<[u8]>> {
         .literals()
         .unwrap_or_default()
         .iter()
-        .map(|l| l.as_bytes().into())
-        .filter(|l: &Box<[u8]>| !l.is_empty())
+        .map(|l| l.as_bytes())
+        .filter(|l| !l.is_empty())
+        .map(Box::from)
         .collect()
 }
 

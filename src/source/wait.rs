@@ -6,7 +6,7 @@
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -41,8 +41,15 @@ impl Stop {
 
     /// Waits until asked, at most `patience`.
     pub fn sleep(&self, patience: Duration) {
-        // A failing poll only shortens the wait.
-        let _ = wait(None, patience, self);
+        let until = Instant::now().checked_add(patience);
+        loop {
+            let left = until.map_or(patience, |until| until.saturating_duration_since(Instant::now()));
+            // A signal of any kind ends a poll early.
+            match wait(None, left, self) {
+                Ok(Woken::TimeUp) if until.is_none_or(|until| Instant::now() < until) => {}
+                _ => return,
+            }
+        }
     }
 }
 
@@ -98,7 +105,6 @@ fn timespec(duration: Duration) -> Timespec {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::time::Instant;
 
     const LONG: Duration = Duration::from_secs(60);
 

@@ -1,8 +1,6 @@
 //! The server over real loopback sockets: methods and paths, one connection for many requests, clients that are slow,
 //! many or rude, and the shutdown. Clients block with a deadline of their own, so that a server that hangs is a failure.
 
-#![allow(clippy::unwrap_used)] // a client in a test panics on whatever goes wrong
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;

@@ -32,7 +32,7 @@ impl<W: Write + IsTerminal> Board<W> {
         if self.is_watched {
             return self.redraw(ledger);
         }
-        if self.seconds % QUIET_SECONDS == 0 {
+        if self.seconds.is_multiple_of(QUIET_SECONDS) {
             writeln!(self.out, "{}", line(ledger))?;
             self.out.flush()?;
         }

@@ -185,7 +185,7 @@ fn json(out: &mut impl Write, tally: &Tally, problems: &[Problem]) -> io::Result
     let ledger = tally.ledger();
     let counts = ledger.totals().counts;
     let mut ambiguous: Vec<_> = ledger.ambiguous().collect();
-    ambiguous.sort_by(|(a, _), (b, _)| a.cmp(b));
+    ambiguous.sort_by_key(|(key, _)| *key);
     let report = Report {
         lines: counts.lines,
         bytes: counts.bytes,

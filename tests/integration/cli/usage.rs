@@ -1,0 +1,60 @@
+use super::process::{run, run_without_input, stderr, stdout};
+
+#[test]
+fn every_command_has_help_with_examples() {
+    for command in ["demo", "run", "scan", "classify"] {
+        let output = run_without_input(&[command, "--help"]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(stdout(&output).contains("Examples:\n  "), "{command}");
+    }
+    assert!(stdout(&run_without_input(&["--help"])).contains("Exit codes: 0 "));
+}
+
+#[test]
+fn the_version_names_the_commit() {
+    let text = stdout(&run_without_input(&["--version"]));
+    assert!(text.starts_with("faultline ") && text.contains("(commit "), "{text}");
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2() {
+    for args in [
+        &["nonsense"][..],
+        &[],
+        &["scan", "--format", "xml"],
+        &["scan", "--lines", "--format", "json"],
+        &["run", "--web.listen-address", "nowhere"],
+        &["demo", "--for", "soon"],
+        &["scan", "--threads", "0"],
+    ] {
+        assert_eq!(run_without_input(args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_reported_whole_and_nothing_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f.yaml");
+    std::fs::write(&path, "web:\n  lingre: 3s\nlimits:\n  tenants_max: -1\n").unwrap();
+    let output = run(&["scan", "--config.file", path.to_str().unwrap()], b"ERROR drm MDRM-508\n");
+    let said = stderr(&output);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""));
+    assert!(said.contains("f.yaml:2:3: ") && said.contains("did you mean `linger`?"), "{said}");
+    assert!(said.contains("f.yaml:4:"), "only the first error was reported: {said}");
+    for wrong in ["/nowhere.yaml", dir.path().to_str().unwrap()] {
+        assert_eq!(run(&["scan", "--config.file", wrong], b"").status.code(), Some(2), "{wrong}");
+    }
+}
+
+#[test]
+fn rule_directories_add_packs() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("bad.yaml"),
+        "schema: faultline.rules/v1\nprovider: {id: x}\ncatagory: y\n",
+    )
+    .unwrap();
+    let output = run(&["classify", "--rules.dir", dir.path().to_str().unwrap()], b"x\n");
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""));
+    assert!(stderr(&output).contains("bad.yaml:3:1: "), "{}", stderr(&output));
+}
