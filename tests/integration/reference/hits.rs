@@ -236,9 +236,14 @@ impl HitFinder<'_> {
             if self.views.all[text_view].dead {
                 continue;
             }
-            let Some(position) = self.places.position(text_view, 0, text.prose.len()) else { continue };
-            // fields that belong together say by themselves that something failed
-            let paired = form.pairs.len() > 1 && position == Position::Outside;
+            let Some(mut position) = self.places.position(text_view, 0, text.prose.len()) else { continue };
+            // one error field of the form is enough
+            let others = form.pairs.iter().filter(|_| position == Position::Outside).flat_map(|pair| self.fields_named(pair, object));
+            let other = others.filter_map(|field| self.places.field_position(view, &field.name)).next();
+            position = other.unwrap_or(position);
+            // a path that a pack writes out beside another field (`outcome.reason`) is an error position itself
+            let dotted = form.pairs.iter().any(|pair| pair.telling && pair.names.iter().any(|name| name.contains('.')));
+            let paired = dotted && form.pairs.len() > 1 && position == Position::Outside;
             let style = object.style;
             hits.push(Hit {
                 view: text_view,

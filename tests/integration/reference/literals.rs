@@ -394,6 +394,10 @@ impl Gathered {
                     }
                     text => text.strip_suffix('*').map_or_else(|| Wanted::Text(text.to_string()), |head| Wanted::Prefix(head.to_string())),
                 };
+                // a message without any text of its own tells nothing
+                if matches!(&wanted, Wanted::Message(pattern) if pattern.literal_bytes == 0) {
+                    return;
+                }
                 if telling.map_or(literal.is_empty(), |telling| template.contains(telling)) {
                     (literal, is_code) = (text.clone(), !template.contains("{message}"));
                 }

@@ -24,6 +24,9 @@ pub struct ObjectRead {
 
 /// An object at byte `at`, which holds `{`; none where not even one member can be read.
 pub fn object(text: &str, at: usize) -> Option<ObjectRead> {
+    if !text[at..].starts_with('{') {
+        return None;
+    }
     let mut reader = Reader { text, at, broken: false };
     let members = reader.object(0);
     (!members.is_empty()).then_some(ObjectRead { members, end: reader.at, whole: !reader.broken })

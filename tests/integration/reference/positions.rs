@@ -90,9 +90,11 @@ impl Places<'_> {
         let near = &before[before.char_indices().rev().nth(60).map_or(0, |(at, _)| at)..];
         let segment = before.ends_with(['/', '#', '\\']) || (after.starts_with('/') && after[1..].starts_with(|c: char| c.is_ascii_alphanumeric()));
         let key = after.starts_with('=') || (before.ends_with('"') && after.strip_prefix('"').is_some_and(|after| after.trim_start().starts_with(':')));
+        // `test_errors[invalid_client]`: a parameter of a test, an index
+        let index = before.strip_suffix('[').is_some_and(|before| before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'));
         let cut = text.cut && after.trim().is_empty();
         let named = NONE_OF_IT.is_match(near) || NAME_OF_A_THING.is_match(near);
-        segment || key || cut || named || self.enumerated(view, text, start)
+        segment || key || index || cut || named || self.enumerated(view, text, start)
     }
 
     /// In a list of three or more bare codes.
