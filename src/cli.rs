@@ -1,1 +1,297 @@
-//! The flags: the only file that knows the argument parser.
+//! The command line: flags → [`Invocation`]. The only file that knows the argument parser. Flags with dots are spelled
+//! as Prometheus spells its own. A usage error ends the process with 2, `--help` and `--version` with 0.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::catalogue::schema::Severity;
+use crate::commands::{Outcome, Trouble, classify, demo, logging, run, scan};
+use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel};
+use crate::event::Verdict;
+
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("FAULTLINE_COMMIT"), ")");
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 it ran and something failed (one unreadable file beside others, a fatal \
+    source); 2 nothing was started (usage, configuration, rules, port, no input); 3 scan --fail-on found what it looks for.";
+
+/// Finds the error codes of third-party providers in service logs: whose they are, which tenants they hit, what to do.
+///
+/// Known providers: AST CA, Okta, Myinfo, BankID, Verimatrix.
+#[derive(Debug, Parser)]
+#[command(name = "faultline", version = VERSION, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// Configuration; flags beat it. Every setting is shown in deploy/faultline.yaml
+    #[arg(long = "config.file", value_name = "FILE", global = true)]
+    config_file: Option<PathBuf>,
+    /// Directory of rule files that add to the built-in packs or replace them (repeatable)
+    #[arg(long = "rules.dir", value_name = "DIR", global = true)]
+    rules_dirs: Vec<PathBuf>,
+    /// What our own log on stderr says at least [default: info]
+    #[arg(long = "log.level", value_name = "LEVEL", global = true)]
+    log_level: Option<Level>,
+    /// How it says it [default: text]
+    #[arg(long = "log.format", value_name = "FORMAT", global = true)]
+    log_format: Option<TextOrJson>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TextOrJson {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show it at work on a built-in log stream
+    Demo(Demo),
+    /// Read a log as it is written, count, and serve /metrics
+    Run(Run),
+    /// Read finished logs once and report
+    Scan(Scan),
+    /// Judge each record of the input, one JSON object a line
+    Classify(Classify),
+}
+
+#[derive(Debug, Args)]
+struct Web {
+    /// host:port or :port to serve /metrics on (repeatable) [default: 127.0.0.1:10510]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    listen_addresses: Vec<ListenAddress>,
+}
+
+/// The whole daemon on a built-in, seeded log stream of all five providers and realistic noise, through the same path as
+/// `run`. Ends with Ctrl-C, or after --for.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  faultline demo\n  faultline demo --for 30s --web.listen-address 127.0.0.1:9000\n  \
+    curl http://127.0.0.1:10510/metrics"
+)]
+struct Demo {
+    /// End after this time, for example 10s
+    #[arg(long = "for", value_name = "DURATION", value_parser = config::parse_duration)]
+    lifetime: Option<Duration>,
+    #[command(flatten)]
+    web: Web,
+}
+
+/// Reads standard input, or the files of --input from their start and on as they grow; with --input, standard input is
+/// not read unless - is named. At the end of the input the totals are said and the process leaves.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  some-service 2>&1 | faultline run\n  some-service 2>&1 | faultline run --tee | other\n  \
+    faultline run --input /var/log/app.log --input /var/log/gateway.log\n  \
+    faultline run --config.file faultline.yaml --log.format json\n  \
+    zcat old.gz | faultline run --web.linger 30s     # serve the counts for another half minute"
+)]
+struct Run {
+    /// File to read and follow; - is standard input (repeatable)
+    #[arg(long = "input", value_name = "FILE")]
+    inputs: Vec<PathBuf>,
+    /// Copy standard input to standard output unchanged
+    #[arg(long)]
+    tee: bool,
+    #[command(flatten)]
+    web: Web,
+    /// Go on serving this long when all input has ended [default: 0s]
+    #[arg(long = "web.linger", value_name = "DURATION", value_parser = config::parse_duration)]
+    linger: Option<Duration>,
+}
+
+/// One pass over files or standard input, plain, gzip or zstd (told by content), then a report: errors by provider,
+/// category, code and tenant with their first and last time, what to do, what stayed ambiguous.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  faultline scan /var/log/app.log /var/log/app.log.1.gz\n  \
+    kubectl logs deploy/checkout | faultline scan\n  faultline scan --format json app.log | jq '.errors[0]'\n  \
+    faultline scan --lines=ambiguous app.log\n  faultline scan --fail-on critical app.log || notify")]
+struct Scan {
+    /// Files; - is standard input, and so is none
+    #[arg(value_name = "FILE")]
+    inputs: Vec<PathBuf>,
+    /// Threads that count [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Print each hit as `file:line: verdict provider code | line` instead of a report
+    #[arg(long, value_name = "VERDICT", num_args = 0..=1, require_equals = true, default_missing_value = "all", conflicts_with = "format")]
+    lines: Option<Lines>,
+    /// Exit with 3 when a code of this severity or worse was found
+    #[arg(long = "fail-on", value_name = "SEVERITY")]
+    fail_on: Option<SeverityName>,
+    /// Rows of the table; 0 shows all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    top: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Prometheus,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Lines {
+    All,
+    Match,
+    Ambiguous,
+    Foreign,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SeverityName {
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+/// Exactly one JSON object on standard output for each record, in order. Records are lines, never joined, or with -0
+/// whole events. `matches` is empty where there is nothing; what is not settled is "", an unknown tenant "-".
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  tail -f app.log | faultline classify | jq -c 'select(.matches != [])'\n  \
+    printf 'ERROR drm MDRM-508\\n' | faultline classify\n  \
+    printf 'first line\\nsecond line of it\\0next event' | faultline classify -0"
+)]
+struct Classify {
+    /// Files; - is standard input, and so is none
+    #[arg(value_name = "FILE")]
+    inputs: Vec<PathBuf>,
+    /// Records end with NUL and may hold several lines
+    #[arg(short = '0', long = "null")]
+    null: bool,
+}
+
+/// A command line that makes sense.
+#[derive(Debug)]
+pub struct Invocation(Cli);
+
+/// Reads the arguments of the process; ends it where they are wrong or ask for help.
+pub fn parse() -> Invocation {
+    Invocation(Cli::parse())
+}
+
+impl Invocation {
+    pub fn run(self) -> Outcome {
+        let Cli { command, global } = self.0;
+        let mut flags = Flags {
+            config_file: global.config_file,
+            rules_dirs: global.rules_dirs,
+            log_level: global.log_level.map(Into::into),
+            log_format: global.log_format.map(Into::into),
+            ..Flags::default()
+        };
+        match &command {
+            Command::Demo(demo) => flags.listen_addresses = demo.web.listen_addresses.clone(),
+            Command::Run(run) => {
+                flags.listen_addresses = run.web.listen_addresses.clone();
+                flags.linger = run.linger;
+                flags.inputs = run.inputs.clone();
+            }
+            Command::Scan(_) | Command::Classify(_) => {}
+        }
+        let settings = config::load(&flags).map_err(Trouble::NotStarted)?;
+        logging::start(&settings.log);
+        match command {
+            Command::Demo(demo) => demo::run(&settings, &demo::Options { lifetime: demo.lifetime }),
+            Command::Run(run) => run::run(&settings, &run::Options { tee: run.tee }),
+            Command::Scan(scan) => scan::run(&settings, &scan.options()),
+            Command::Classify(classify) => classify::run(&settings, &classify.options()),
+        }
+    }
+}
+
+impl Scan {
+    fn options(self) -> scan::Options {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        scan::Options {
+            inputs: self.inputs,
+            threads: self.threads.map_or(cores, usize::from),
+            format: match self.format {
+                Format::Table => scan::Format::Table,
+                Format::Json => scan::Format::Json,
+                Format::Prometheus => scan::Format::Prometheus,
+            },
+            lines: self.lines.map(|lines| match lines {
+                Lines::All => scan::Filter::All,
+                Lines::Match => scan::Filter::Only(Verdict::Match),
+                Lines::Ambiguous => scan::Filter::Only(Verdict::Ambiguous),
+                Lines::Foreign => scan::Filter::Only(Verdict::Foreign),
+            }),
+            fail_on: self.fail_on.map(|severity| match severity {
+                SeverityName::Info => Severity::Info,
+                SeverityName::Warning => Severity::Warning,
+                SeverityName::Error => Severity::Error,
+                SeverityName::Critical => Severity::Critical,
+            }),
+            top: self.top,
+        }
+    }
+}
+
+impl Classify {
+    fn options(self) -> classify::Options {
+        let separator = if self.null { classify::Separator::Nul } else { classify::Separator::LineFeed };
+        classify::Options { inputs: self.inputs, separator }
+    }
+}
+
+impl From<Level> for LogLevel {
+    fn from(level: Level) -> LogLevel {
+        match level {
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        }
+    }
+}
+
+impl From<TextOrJson> for LogFormat {
+    fn from(format: TextOrJson) -> LogFormat {
+        match format {
+            TextOrJson::Text => LogFormat::Text,
+            TextOrJson::Json => LogFormat::Json,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lines_takes_its_verdict_behind_an_equals_sign_only() {
+        let parsed = |args: &[&str]| match Cli::try_parse_from(args).unwrap().command {
+            Command::Scan(scan) => (scan.lines.is_some(), scan.inputs.len()),
+            _ => unreachable!("only scan is asked for"),
+        };
+        assert_eq!(parsed(&["faultline", "scan", "--lines", "match"]), (true, 1));
+        assert_eq!(parsed(&["faultline", "scan", "--lines=match", "a.log"]), (true, 1));
+    }
+}

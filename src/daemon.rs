@@ -1,1 +1,242 @@
-//! The shell: threads, signals, shutdown.
+//! The shell around the workers: threads, signals, the HTTP server, and the way out.
+//!
+//! Everything that can fail at the start fails before the first byte is read. Workers are threads of their own; tokio
+//! runs in one more thread for HTTP and signals and never sees log bytes. Everybody is asked to finish through one
+//! [`Stop`], and who does not in time is left behind, so that the process is gone within two seconds. Says nothing
+//! itself: what happens is told to the command as [`Event`]s.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::config::TICK_INTERVAL;
+use crate::event::Label;
+use crate::export::{self, Listeners, Shared};
+use crate::ledger::Totals;
+use crate::pipeline::Pipeline;
+use crate::source::{Source, Stop};
+use crate::worker::{Clock, Ended, Worker};
+
+/// How long workers may take to finish once they were asked to. With the server's own second it stays under two.
+const WORKERS_LEAVE_WITHIN: Duration = Duration::from_millis(900);
+
+/// One source and the pipeline that judges it.
+pub struct Feed {
+    /// As configured: the value of the label `source`.
+    pub name: String,
+    pub source: Box<dyn Source>,
+    pub pipeline: Pipeline,
+    /// Copies what is read to standard output; at most one feed does.
+    pub tee: bool,
+}
+
+/// What a daemon is made of; everything in it is open and checked.
+pub struct Parts {
+    pub shared: Arc<Shared>,
+    pub listeners: Listeners,
+    pub feeds: Vec<Feed>,
+    pub clock: Clock,
+    /// Goes on serving this long after the end of all input.
+    pub linger: Duration,
+    /// Ends by itself after this time.
+    pub lifetime: Option<Duration>,
+}
+
+/// What happens, in order.
+pub enum Event<'a> {
+    Listening(&'a [SocketAddr]),
+    /// About once a second.
+    Second,
+    SourceEnded {
+        name: &'a str,
+        ended: &'a Ended,
+    },
+    /// All input has ended and the server goes on for this long.
+    Lingering(Duration),
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Finished {
+    pub totals: Totals,
+    /// A source failed, or did not stop in time.
+    pub failed: bool,
+}
+
+type EndedMessage = (usize, Ended);
+
+/// Runs until all input has ended, a signal comes or the lifetime is over. An error says that nothing was started.
+pub fn run(parts: Parts, mut tell: impl FnMut(Event<'_>, &Shared)) -> io::Result<Finished> {
+    let Parts { shared, listeners, feeds, clock, linger, lifetime } = parts;
+    let stop = Stop::new()?;
+    let addresses = listeners.addrs()?;
+    let server = Server::start(listeners, shared.clone(), stop.clone())?;
+    tell(Event::Listening(&addresses), &shared);
+    let names: Vec<Label> = feeds.iter().map(|feed| feed.name.as_str().into()).collect();
+    let ended = start_workers(feeds, &shared, &clock, &stop)?;
+    shared.set_ready(true);
+    let left = names.len();
+    let mut watch = Watch { names, ended, left, failed: false, started: Instant::now(), lifetime };
+    watch.until_ended(&shared, &stop, &mut tell);
+    if !stop.is_asked() && !linger.is_zero() {
+        tell(Event::Lingering(linger), &shared);
+        stop.sleep(linger);
+    }
+    shared.set_ready(false);
+    stop.ask();
+    server.leave();
+    let totals = shared.ledger().totals();
+    Ok(Finished { totals, failed: watch.failed || watch.left > 0 })
+}
+
+fn start_workers(
+    feeds: Vec<Feed>,
+    shared: &Arc<Shared>,
+    clock: &Clock,
+    stop: &Stop,
+) -> io::Result<Receiver<EndedMessage>> {
+    let (sender, receiver) = mpsc::channel();
+    for (place, feed) in feeds.into_iter().enumerate() {
+        shared.ledger().open_source(&feed.name);
+        let books = shared.clone();
+        let deliver = Box::new(move |delta| {
+            books.ledger().commit(delta);
+            books.telemetry.tick();
+        });
+        let mut worker = Worker::new(feed.source, feed.pipeline, deliver, clock.clone(), TICK_INTERVAL);
+        if feed.tee {
+            worker = worker.with_tee();
+        }
+        let (stop, sender): (Stop, Sender<EndedMessage>) = (stop.clone(), sender.clone());
+        let spawned = thread::Builder::new().name(format!("worker-{place}")).spawn(move || {
+            // Nobody listens any more when we were left behind.
+            let _ = sender.send((place, worker.run(&stop)));
+        });
+        spawned.map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread: {error}")))?;
+    }
+    Ok(receiver)
+}
+
+/// Waits for workers, and tells what happens meanwhile.
+struct Watch {
+    names: Vec<Label>,
+    ended: Receiver<EndedMessage>,
+    /// Workers that still run.
+    left: usize,
+    failed: bool,
+    started: Instant,
+    lifetime: Option<Duration>,
+}
+
+impl Watch {
+    fn until_ended(&mut self, shared: &Shared, stop: &Stop, tell: &mut impl FnMut(Event<'_>, &Shared)) {
+        let mut stopped_at = None;
+        let mut next_second = self.started + TICK_INTERVAL;
+        while self.left > 0 {
+            let now = Instant::now();
+            if self.lifetime.is_some_and(|lifetime| now >= self.started + lifetime) {
+                stop.ask();
+            }
+            if stop.is_asked() && now >= *stopped_at.get_or_insert(now) + WORKERS_LEAVE_WITHIN {
+                return;
+            }
+            if now >= next_second {
+                tell(Event::Second, shared);
+                next_second = now + TICK_INTERVAL;
+            }
+            // Short enough to see a stop soon; workers wake up for it themselves.
+            match self.ended.recv_timeout(Duration::from_millis(50)) {
+                Ok((place, ended)) => self.one_ended(place, &ended, shared, stop, tell),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Every worker is gone and some said nothing: they panicked.
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn one_ended(
+        &mut self,
+        place: usize,
+        ended: &Ended,
+        shared: &Shared,
+        stop: &Stop,
+        tell: &mut impl FnMut(Event<'_>, &Shared),
+    ) {
+        self.left -= 1;
+        shared.ledger().set_source_up(&self.names[place], false);
+        match ended {
+            Ended::Failed(_) => self.failed = true,
+            Ended::TeeClosed => stop.ask(),
+            Ended::Input | Ended::Asked => {}
+        }
+        tell(Event::SourceEnded { name: &self.names[place], ended }, shared);
+    }
+}
+
+/// The thread that runs tokio: HTTP and signals.
+struct Server {
+    leave: oneshot::Sender<()>,
+    thread: thread::JoinHandle<io::Result<()>>,
+}
+
+impl Server {
+    /// Returns when signals are caught and the server takes requests.
+    fn start(listeners: Listeners, shared: Arc<Shared>, stop: Stop) -> io::Result<Server> {
+        let (leave, left) = oneshot::channel::<()>();
+        let (started, is_started) = mpsc::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new().name("server".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                let caught = catch_signals(stop);
+                let is_caught = caught.is_ok();
+                // The starter waits for this; it is there.
+                let _ = started.send(caught);
+                if !is_caught {
+                    return Ok(());
+                }
+                let leaving = async {
+                    // A starter that is gone wants us gone too.
+                    let _ = left.await;
+                };
+                export::serve(listeners, shared, leaving).await
+            })
+        })?;
+        is_started.recv().map_err(|_| io::Error::other("the server thread ended at its start"))??;
+        Ok(Server { leave, thread })
+    }
+
+    fn leave(self) {
+        // Refused when the server ended by itself.
+        let _ = self.leave.send(());
+        match self.thread.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the HTTP server failed"),
+            Err(_) => tracing::warn!("the HTTP server panicked"),
+        }
+    }
+}
+
+/// The first SIGINT or SIGTERM asks everybody to finish, the second ends the process at once.
+fn catch_signals(stop: Stop) -> io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        loop {
+            let number = tokio::select! {
+                _ = interrupt.recv() => 2,
+                _ = terminate.recv() => 15,
+            };
+            if stop.is_asked() {
+                std::process::exit(128 + number);
+            }
+            stop.ask();
+        }
+    });
+    Ok(())
+}

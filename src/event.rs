@@ -4,8 +4,9 @@
 //! aggregation adds faults up in a [`Delta`], the ledger folds deltas. Labels are shared strings (`Arc<str>`), so a
 //! delta outlives the catalogue that named its codes. Imports nothing of ours; knows no clock: times are arguments.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// A metric label value, or a name that may become one. UTF-8, cleaned of control characters, at most 128 bytes.
@@ -105,8 +106,13 @@ pub enum TenantRefusal {
 }
 
 impl TenantRefusal {
-    pub const ALL: [TenantRefusal; 5] =
-        [TenantRefusal::Syntax, TenantRefusal::NationalId, TenantRefusal::Email, TenantRefusal::Uuid, TenantRefusal::Secret];
+    pub const ALL: [TenantRefusal; 5] = [
+        TenantRefusal::Syntax,
+        TenantRefusal::NationalId,
+        TenantRefusal::Email,
+        TenantRefusal::Uuid,
+        TenantRefusal::Secret,
+    ];
 
     /// The value of the label `reason`.
     pub fn name(self) -> &'static str {
@@ -172,6 +178,26 @@ pub struct SourceCounts {
     pub oversized: u64,
 }
 
+impl SourceCounts {
+    pub fn merge(&mut self, other: &SourceCounts) {
+        for (mine, theirs) in self.skipped.iter_mut().zip(other.skipped) {
+            *mine = mine.saturating_add(theirs);
+        }
+        for (mine, theirs) in [
+            (&mut self.lines, other.lines),
+            (&mut self.bytes, other.bytes),
+            (&mut self.matched, other.matched),
+            (&mut self.ambiguous_lines, other.ambiguous_lines),
+            (&mut self.foreign_lines, other.foreign_lines),
+            (&mut self.undecodable, other.undecodable),
+            (&mut self.unmatched, other.unmatched),
+            (&mut self.oversized, other.oversized),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ErrorKey {
     pub provider: Label,
@@ -194,12 +220,115 @@ pub struct AmbiguousKey {
     pub code: Label,
 }
 
+/// What the catalogue says of one (provider, code) for people and for `faultline_code_info`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeInfo {
+    pub category: Label,
+    pub severity: Label,
+    /// Who has to act.
+    pub fault: Label,
+    /// Whether trying again helps.
+    pub retryable: Label,
+    /// A few words for people.
+    pub title: Label,
+    /// What to do; not a metric label.
+    pub remediation: Label,
+}
+
+/// [`CodeInfo`] by (provider, code). Its (provider, category) pairs are the series that start at 0.
+pub type CodeBook = HashMap<(Label, Label), CodeInfo>;
+
 /// How often, and between when and when as far as times are known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
     pub count: u64,
     pub first: Option<Millis>,
     pub last: Option<Millis>,
+}
+
+impl Seen {
+    /// One more, at a time if it is known.
+    pub fn add(&mut self, at: Option<Millis>) {
+        self.merge(&Seen::once(at));
+    }
+
+    pub fn once(at: Option<Millis>) -> Seen {
+        Seen { count: 1, first: at, last: at }
+    }
+
+    /// Adds up counts and widens the span of time.
+    pub fn merge(&mut self, other: &Seen) {
+        self.count = self.count.saturating_add(other.count);
+        self.first = match (self.first, other.first) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// Rows by exact key, in the order in which they were first counted: the ledger admits newcomers in this order, so that
+/// who finds room depends on the input and on nothing else. Keys are compared by value, whatever their hashes are.
+#[derive(Debug, Clone)]
+pub struct Counts<K> {
+    index: HashMap<K, usize, foldhash::fast::RandomState>,
+    rows: Vec<(K, Seen)>,
+}
+
+impl<K> Default for Counts<K> {
+    fn default() -> Self {
+        Counts { index: HashMap::default(), rows: Vec::new() }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Counts<K> {
+    /// Adds to the key's row, or makes it as the last.
+    pub fn add(&mut self, key: K, seen: &Seen) {
+        match self.get_mut(&key) {
+            Some(row) => row.merge(seen),
+            None => {
+                self.index.insert(key.clone(), self.rows.len());
+                self.rows.push((key, *seen));
+            }
+        }
+    }
+
+    pub fn get<Q: ?Sized + Eq + Hash>(&self, key: &Q) -> Option<&Seen>
+    where
+        K: Borrow<Q>,
+    {
+        self.index.get(key).map(|place| &self.rows[*place].1)
+    }
+
+    pub fn get_mut<Q: ?Sized + Eq + Hash>(&mut self, key: &Q) -> Option<&mut Seen>
+    where
+        K: Borrow<Q>,
+    {
+        self.index.get(key).map(|place| &mut self.rows[*place].1)
+    }
+}
+
+impl<K> Counts<K> {
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &Seen)> {
+        self.rows.iter().map(|(key, seen)| (key, seen))
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+impl<K> IntoIterator for Counts<K> {
+    type Item = (K, Seen);
+    type IntoIter = std::vec::IntoIter<(K, Seen)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows.into_iter()
+    }
 }
 
 /// What one worker counted since its last delta, and how far its source was when it had counted exactly that.
@@ -211,13 +340,30 @@ pub struct Delta {
     pub counts: SourceCounts,
     /// Bytes read whose record is not complete yet: a level, not a count.
     pub pending_bytes: u64,
-    pub errors: HashMap<ErrorKey, Seen>,
-    pub tenants: HashMap<TenantKey, Seen>,
-    pub ambiguous: HashMap<AmbiguousKey, Seen>,
+    pub errors: Counts<ErrorKey>,
+    pub tenants: Counts<TenantKey>,
+    pub ambiguous: Counts<AmbiguousKey>,
     /// Foreign verdicts.
     pub foreign: u64,
     /// By [`TenantRefusal`] in the order of `ALL`.
     pub tenant_refused: [u64; TenantRefusal::ALL.len()],
     /// When the last hit record arrived or says it was written.
     pub last_event: Option<Millis>,
+}
+
+impl Delta {
+    /// Adds what was counted after this (or beside it). Totals do not depend on the order; `source` stays, new rows go
+    /// on behind these, and the level `pending_bytes` becomes the other's.
+    pub fn merge(&mut self, other: Delta) {
+        self.counts.merge(&other.counts);
+        self.pending_bytes = other.pending_bytes;
+        other.errors.into_iter().for_each(|(key, seen)| self.errors.add(key, &seen));
+        other.tenants.into_iter().for_each(|(key, seen)| self.tenants.add(key, &seen));
+        other.ambiguous.into_iter().for_each(|(key, seen)| self.ambiguous.add(key, &seen));
+        self.foreign = self.foreign.saturating_add(other.foreign);
+        for (mine, theirs) in self.tenant_refused.iter_mut().zip(other.tenant_refused) {
+            *mine = mine.saturating_add(theirs);
+        }
+        self.last_event = self.last_event.max(other.last_event);
+    }
 }

@@ -27,6 +27,7 @@ pub mod aggregation;
 pub mod ledger;
 pub mod export;
 pub mod pipeline;
+pub mod proving;
 pub mod worker;
 pub mod config;
 pub mod daemon;

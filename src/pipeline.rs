@@ -1,1 +1,292 @@
-//! Framing, matcher, attribution and aggregation joined.
+//! Framing, matcher, attribution and aggregation joined: bytes in, a [`Delta`] out.
+//!
+//! The matcher runs over whole stretches of complete events; bounds, wrappers and fields are looked up around its
+//! candidates alone, so a line without a code costs the scanning of its bytes. What may still go on (the last event of
+//! a chunk) is held back until more bytes or [`Pipeline::flush`] complete it: any chunking of the same bytes gives the
+//! same faults. Knows no file, clock or thread: arrival times are arguments.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::aggregation::{self, Tally};
+use crate::attribution::Attributor;
+use crate::catalogue::Catalogue;
+use crate::event::{CodeInfo, Delta, Judgement, Label, Millis, Origin, SkipReason};
+use crate::framing::{self, Tail};
+use crate::matcher::{Candidate, Matcher};
+
+/// A compiled catalogue and the matcher of its literals: built once, shared by all workers.
+pub struct Engine {
+    pub catalogue: Catalogue,
+    pub matcher: Matcher,
+}
+
+impl Engine {
+    pub fn new(catalogue: Catalogue) -> Engine {
+        let matcher = Matcher::new(&catalogue);
+        Engine { catalogue, matcher }
+    }
+
+    pub fn code_info(&self, provider: &str, code: &str) -> Option<&CodeInfo> {
+        self.catalogue.info(provider, code)
+    }
+}
+
+/// What one record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// A line.
+    Lines,
+    /// A line with what continues it: stack traces, indented lines.
+    Events,
+}
+
+/// Whose time an event has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// When its bytes were read.
+    Arrival,
+    /// What the line itself says; `year` completes dates without one.
+    Lines { year: Option<i16> },
+}
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The label `source` of what is counted.
+    pub source: Label,
+    pub join: Join,
+    pub times: Times,
+    /// A longer line keeps its head; the rest is skipped and counted. Bytes.
+    pub line_bytes_max: usize,
+    pub event_lines_max: usize,
+    pub tally: aggregation::Limits,
+    pub origin: Origin,
+}
+
+impl Options {
+    pub fn new(source: Label) -> Options {
+        Options {
+            source,
+            join: Join::Events,
+            times: Times::Arrival,
+            line_bytes_max: 1 << 20,
+            event_lines_max: 512,
+            tally: aggregation::Limits::default(),
+            origin: Origin::default(),
+        }
+    }
+}
+
+/// Sees each record that has a verdict.
+pub trait Observer {
+    /// `line` is the number of the record's first line in this pipeline's input, from 1; `raw` its bytes.
+    fn judged(&mut self, line: u64, raw: &[u8], judgement: &Judgement);
+}
+
+/// Sees nothing.
+pub struct Ignore;
+
+impl Observer for Ignore {
+    fn judged(&mut self, _: u64, _: &[u8], _: &Judgement) {}
+}
+
+/// The most that is taken in at once: keeps the buffer near one chunk and one line.
+const SLICE_BYTES: usize = 256 << 10;
+
+pub struct Pipeline {
+    engine: Arc<Engine>,
+    options: Options,
+    attributor: Attributor,
+    tally: Tally,
+    /// Begins with an event; holds what is not judged yet.
+    buffer: Vec<u8>,
+    /// Where the unfinished last line of the buffer begins.
+    line_start: usize,
+    /// The rest of a line over the limit is being passed over.
+    skipping: bool,
+    /// Offsets in the buffer at which lines were cut.
+    cuts: VecDeque<usize>,
+    candidates: Vec<Candidate>,
+    lines_done: u64,
+}
+
+impl Pipeline {
+    pub fn new(engine: Arc<Engine>, options: Options) -> Pipeline {
+        Pipeline {
+            engine,
+            tally: Tally::new(options.source.clone(), options.tally),
+            options,
+            attributor: Attributor::default(),
+            buffer: Vec::new(),
+            line_start: 0,
+            skipping: false,
+            cuts: VecDeque::new(),
+            candidates: Vec::new(),
+            lines_done: 0,
+        }
+    }
+
+    /// Takes in the next bytes of the source; `now` is when they arrived.
+    pub fn push(&mut self, bytes: &[u8], now: Option<Millis>, observer: &mut dyn Observer) {
+        self.tally.bytes_read(bytes.len() as u64);
+        for slice in bytes.chunks(SLICE_BYTES.min(self.options.line_bytes_max.max(1))) {
+            self.take_in(slice);
+            let complete = match self.options.join {
+                Join::Lines => self.line_start,
+                Join::Events => framing::complete_to(&self.buffer, self.limits(), Tail::More),
+            };
+            self.judge_to(complete, now, observer);
+        }
+        self.tally.pending_bytes(self.buffer.len() as u64);
+    }
+
+    /// Judges what is held back: the input has ended, or has been silent for long enough.
+    pub fn flush(&mut self, now: Option<Millis>, observer: &mut dyn Observer) {
+        self.judge_to(self.buffer.len(), now, observer);
+        self.tally.pending_bytes(0);
+    }
+
+    pub fn pending_bytes(&self) -> u64 {
+        self.buffer.len() as u64
+    }
+
+    /// What was counted since the last call.
+    pub fn take_delta(&mut self) -> Delta {
+        self.tally.take()
+    }
+
+    /// The counts, for what a source knows besides the bytes it pushes.
+    pub fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    /// Judges one whole record, which may hold several lines; nothing is counted.
+    pub fn classify(&mut self, record: &[u8]) -> Judgement {
+        let engine = Arc::clone(&self.engine);
+        engine.matcher.candidates(&engine.catalogue, record, &mut self.candidates);
+        if self.candidates.is_empty() {
+            return Judgement::default();
+        }
+        let framed = framing::record(record);
+        self.attributor.judge(&engine.catalogue, &engine.matcher, &framed, &self.options.origin, false)
+    }
+
+    fn limits(&self) -> framing::Limits {
+        framing::Limits {
+            event_lines_max: self.options.event_lines_max,
+            event_bytes_max: self.options.line_bytes_max,
+        }
+    }
+
+    /// Appends `slice` (no longer than a line may be), lines over the limit cut. Only the line that was unfinished
+    /// before can grow over the limit here, and the one that stays unfinished.
+    fn take_in(&mut self, slice: &[u8]) {
+        let mut rest = slice;
+        if let Some(end) = memchr::memchr(b'\n', rest) {
+            self.extend_line(&rest[..end]);
+            self.skipping = false;
+            self.buffer.push(b'\n');
+            rest = &rest[end + 1..];
+            let last = memchr::memrchr(b'\n', rest).map_or(0, |i| i + 1);
+            self.buffer.extend_from_slice(&rest[..last]);
+            self.line_start = self.buffer.len();
+            rest = &rest[last..];
+        }
+        self.extend_line(rest);
+    }
+
+    /// Adds to the unfinished line as far as it may grow.
+    fn extend_line(&mut self, part: &[u8]) {
+        let room = self.options.line_bytes_max.saturating_sub(self.buffer.len() - self.line_start);
+        let kept = if self.skipping { 0 } else { part.len().min(room) };
+        self.buffer.extend_from_slice(&part[..kept]);
+        if kept == part.len() {
+            return;
+        }
+        if !self.skipping {
+            self.skipping = true;
+            self.cuts.push_back(self.buffer.len());
+            self.tally.oversized_lines(1);
+        }
+        self.tally.bytes_skipped(SkipReason::Oversized, (part.len() - kept) as u64);
+    }
+
+    /// Judges and counts the events of `buffer[..end]`, then lets them go.
+    fn judge_to(&mut self, end: usize, now: Option<Millis>, observer: &mut dyn Observer) {
+        if end == 0 {
+            return;
+        }
+        let engine = Arc::clone(&self.engine);
+        let mut candidates = std::mem::take(&mut self.candidates);
+        engine.matcher.candidates(&engine.catalogue, &self.buffer[..end], &mut candidates);
+        let mut done = 0;
+        for candidate in &candidates {
+            if candidate.start >= done {
+                let event = self.event_around(candidate.start, done, end);
+                self.count_lines(done, event.start);
+                self.judge(&engine, event.clone(), now, observer);
+                done = event.end;
+            }
+        }
+        self.candidates = candidates;
+        self.count_lines(done, end);
+        self.let_go(end);
+    }
+
+    fn event_around(&self, at: usize, floor: usize, end: usize) -> Range<usize> {
+        let event = match self.options.join {
+            Join::Lines => framing::line_around(&self.buffer, at),
+            Join::Events => framing::event_around(&self.buffer, at, floor, self.limits()),
+        };
+        event.start..event.end.min(end)
+    }
+
+    fn judge(
+        &mut self,
+        engine: &Engine,
+        event: Range<usize>,
+        now: Option<Millis>,
+        observer: &mut dyn Observer,
+    ) {
+        let raw = &self.buffer[event.clone()];
+        let record = framing::record(raw);
+        let body_end = event.start + raw.strip_suffix(b"\n").unwrap_or(raw).len();
+        let cut = self.cuts.contains(&body_end);
+        let judgement =
+            self.attributor.judge(&engine.catalogue, &engine.matcher, &record, &self.options.origin, cut);
+        let lines = lines_of(raw);
+        if judgement.faults.is_empty() {
+            self.tally.tally(&judgement, 0, None);
+            self.tally.unmatched_lines(lines);
+        } else {
+            let at = match self.options.times {
+                Times::Arrival => now,
+                Times::Lines { year } => framing::timestamp(raw, year),
+            };
+            self.tally.tally(&judgement, lines, at);
+            observer.judged(self.lines_done + 1, raw, &judgement);
+        }
+        self.lines_done += lines;
+    }
+
+    fn count_lines(&mut self, from: usize, to: usize) {
+        let lines = lines_of(&self.buffer[from..to]);
+        self.tally.unmatched_lines(lines);
+        self.lines_done += lines;
+    }
+
+    fn let_go(&mut self, end: usize) {
+        self.buffer.drain(..end);
+        self.line_start = self.line_start.saturating_sub(end);
+        while self.cuts.front().is_some_and(|cut| *cut < end) {
+            self.cuts.pop_front();
+        }
+        self.cuts.iter_mut().for_each(|cut| *cut -= end.min(*cut));
+    }
+}
+
+/// Line ends, and an unterminated last line.
+fn lines_of(text: &[u8]) -> u64 {
+    framing::count_lines(text) + u64::from(text.last().is_some_and(|b| *b != b'\n'))
+}

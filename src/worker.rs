@@ -1,1 +1,334 @@
-//! One source, one pipeline, the tick.
+//! One worker is one thread that owns one source and one pipeline: it reads, pushes what it read through, and on every
+//! tick hands over one [`Delta`]. No bytes leave its thread.
+//!
+//! An event that waits for its next line is judged when the source has been silent for [`EVENT_PATIENCE`]. A line
+//! without its end is left alone much longer ([`LINE_PATIENCE`]): half a line is no line, and judging it would make
+//! two of one. Time is an argument ([`Clock`]), so that tests need none. Read next: `daemon`.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::event::{Delta, Millis};
+use crate::pipeline::{Ignore, Pipeline};
+use crate::source::encoding::Decoder;
+use crate::source::tee::Tee;
+use crate::source::{BLOCK_BYTES, Reading, Source, Stop};
+
+/// Silence after which a complete line stops waiting for lines that may belong to it.
+pub const EVENT_PATIENCE: Duration = Duration::from_secs(1);
+/// Silence after which a line without its end is judged as it is.
+pub const LINE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a worker goes on reading what is there already once it was asked to stop.
+const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// What time it is, in the two ways that matter.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Never goes back; from an origin of its own.
+    pub steady: Duration,
+    pub wall: Millis,
+}
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
+
+/// The machine's own clocks.
+pub fn real_clock() -> Clock {
+    let origin = Instant::now();
+    Arc::new(move || Moment { steady: origin.elapsed(), wall: wall_clock() })
+}
+
+fn wall_clock() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// How a worker ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// The source has no more.
+    Input,
+    /// It was asked to.
+    Asked,
+    /// Nobody reads the copy any more.
+    TeeClosed,
+    /// The source, or the copy, failed.
+    Failed(io::Error),
+}
+
+/// Where deltas go.
+pub type Deliver = Box<dyn FnMut(Delta) + Send>;
+
+pub struct Worker {
+    source: Box<dyn Source>,
+    pipeline: Pipeline,
+    deliver: Deliver,
+    tee: Option<Tee<io::Stdout>>,
+    clock: Clock,
+    tick_interval: Duration,
+    /// What reading left behind: between two calls of [`Worker::step`] nothing else changes it.
+    decoder: Decoder,
+    next_tick: Duration,
+    last_bytes: Duration,
+    at_line_end: bool,
+    stop_since: Option<Duration>,
+}
+
+impl Worker {
+    pub fn new(
+        source: Box<dyn Source>,
+        pipeline: Pipeline,
+        deliver: Deliver,
+        clock: Clock,
+        tick_interval: Duration,
+    ) -> Worker {
+        let now = clock().steady;
+        Worker {
+            source,
+            pipeline,
+            deliver,
+            tee: None,
+            clock,
+            tick_interval,
+            decoder: Decoder::default(),
+            next_tick: now + tick_interval,
+            last_bytes: now,
+            at_line_end: true,
+            stop_since: None,
+        }
+    }
+
+    /// Copies what is read to standard output.
+    pub fn with_tee(mut self) -> Worker {
+        self.tee = Some(Tee::new(io::stdout()));
+        self
+    }
+
+    /// Reads until the end of the source or until asked to stop; then everything read is judged and delivered.
+    pub fn run(mut self, stop: &Stop) -> Ended {
+        let mut block = vec![0; BLOCK_BYTES];
+        let ended = loop {
+            if let Some(ended) = self.step(&mut block, stop) {
+                break ended;
+            }
+        };
+        let now = Some((self.clock)().wall);
+        let left = self.decoder.finish();
+        self.pipeline.push(left, now, &mut Ignore);
+        self.pipeline.flush(now, &mut Ignore);
+        (self.deliver)(self.pipeline.take_delta());
+        ended
+    }
+
+    /// One read and what follows from it.
+    fn step(&mut self, block: &mut [u8], stop: &Stop) -> Option<Ended> {
+        let patience = self.patience();
+        let read = self.source.read(block, patience, stop);
+        let now = (self.clock)();
+        let ended = match read {
+            Ok(Reading::Bytes(n)) => {
+                self.push(&block[..n], now);
+                self.copy(&block[..n], stop)
+            }
+            Ok(Reading::Silence) => {
+                self.judge_what_waits(now);
+                stop.is_asked().then_some(Ended::Asked)
+            }
+            Ok(Reading::End) => Some(Ended::Input),
+            Err(error) => Some(Ended::Failed(error)),
+        };
+        self.tick_if_due();
+        ended.or_else(|| self.stop_if_overdue(stop))
+    }
+
+    /// How long a read may wait: until the next tick, or until something that waits is to be judged.
+    fn patience(&self) -> Duration {
+        let now = (self.clock)().steady;
+        let mut until = self.next_tick;
+        if self.pipeline.pending_bytes() > 0 {
+            until = until.min(self.last_bytes + self.silence_allowed());
+        }
+        until.saturating_sub(now)
+    }
+
+    fn silence_allowed(&self) -> Duration {
+        if self.at_line_end { EVENT_PATIENCE } else { LINE_PATIENCE }
+    }
+
+    fn push(&mut self, bytes: &[u8], now: Moment) {
+        let text = self.decoder.decode(bytes);
+        if let Some(&last) = text.last() {
+            self.at_line_end = last == b'\n';
+        }
+        self.last_bytes = now.steady;
+        self.pipeline.push(text, Some(now.wall), &mut Ignore);
+    }
+
+    fn judge_what_waits(&mut self, now: Moment) {
+        let silent = now.steady.saturating_sub(self.last_bytes);
+        if self.pipeline.pending_bytes() > 0 && silent >= self.silence_allowed() {
+            self.pipeline.flush(Some(now.wall), &mut Ignore);
+        }
+    }
+
+    /// Copies bytes out, ticking while the reader of the copy makes us wait.
+    fn copy(&mut self, bytes: &[u8], stop: &Stop) -> Option<Ended> {
+        let mut left = bytes;
+        while !left.is_empty() {
+            let patience = self.patience();
+            let written = match &mut self.tee {
+                None => return None,
+                Some(tee) => tee.write(left, patience, stop),
+            };
+            match written {
+                Ok(n) => left = &left[n..],
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Some(Ended::TeeClosed),
+                Err(error) => return Some(Ended::Failed(error)),
+            }
+            self.tick_if_due();
+            if let Some(ended) = self.stop_if_overdue(stop) {
+                return Some(ended);
+            }
+        }
+        None
+    }
+
+    fn tick_if_due(&mut self) {
+        let now = (self.clock)().steady;
+        if now >= self.next_tick {
+            (self.deliver)(self.pipeline.take_delta());
+            self.next_tick = now + self.tick_interval;
+        }
+    }
+
+    /// After a stop, a source that never pauses is left all the same.
+    fn stop_if_overdue(&mut self, stop: &Stop) -> Option<Ended> {
+        if !stop.is_asked() {
+            return None;
+        }
+        let now = (self.clock)().steady;
+        let since = *self.stop_since.get_or_insert(now);
+        if now.saturating_sub(since) < STOP_GRACE {
+            return None;
+        }
+        Some(Ended::Asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
+    use crate::catalogue::{builtin, compile, load};
+    use crate::event::SourceCounts;
+    use crate::pipeline::{Engine, Options};
+
+    /// What a scripted source does next; silence lets the time pass that the worker was ready to wait.
+    enum Act {
+        Give(&'static str),
+        PassSeconds(u64),
+        AskStop,
+        Fail,
+    }
+
+    struct Script {
+        acts: VecDeque<Act>,
+        time: Arc<Mutex<Duration>>,
+        quiet: Duration,
+    }
+
+    impl Source for Script {
+        fn read(&mut self, block: &mut [u8], patience: Duration, stop: &Stop) -> io::Result<Reading> {
+            if self.quiet > Duration::ZERO {
+                // At least a moment, as any wait takes.
+                let step = patience.max(Duration::from_millis(1)).min(self.quiet);
+                self.quiet -= step;
+                *self.time.lock().unwrap() += step;
+                return Ok(Reading::Silence);
+            }
+            match self.acts.pop_front() {
+                None => Ok(Reading::End),
+                Some(Act::Give(text)) => {
+                    block[..text.len()].copy_from_slice(text.as_bytes());
+                    Ok(Reading::Bytes(text.len()))
+                }
+                Some(Act::PassSeconds(seconds)) => {
+                    self.quiet = Duration::from_secs(seconds);
+                    Ok(Reading::Silence)
+                }
+                Some(Act::AskStop) => {
+                    stop.ask();
+                    Ok(Reading::Silence)
+                }
+                Some(Act::Fail) => Err(io::Error::other("gone")),
+            }
+        }
+    }
+
+    /// Runs a script; gives the deltas in order and how the worker ended.
+    fn played(acts: impl IntoIterator<Item = Act>) -> (Vec<Delta>, Ended) {
+        let time = Arc::new(Mutex::new(Duration::ZERO));
+        let source = Script { acts: acts.into_iter().collect(), time: time.clone(), quiet: Duration::ZERO };
+        let deltas = Arc::new(Mutex::new(Vec::new()));
+        let clock: Clock = Arc::new(move || {
+            let steady = *time.lock().unwrap();
+            Moment { steady, wall: Millis(steady.as_millis() as i64) }
+        });
+        let engine = Arc::new(Engine::new(compile(&load::load(builtin::files(), &[]).unwrap())));
+        let pipeline = Pipeline::new(engine, Options::new("test".into()));
+        let into = deltas.clone();
+        let deliver: Deliver = Box::new(move |delta| into.lock().unwrap().push(delta));
+        let worker = Worker::new(Box::new(source), pipeline, deliver, clock, Duration::from_secs(1));
+        let ended = worker.run(&Stop::new().unwrap());
+        let deltas = std::mem::take(&mut *deltas.lock().unwrap());
+        (deltas, ended)
+    }
+
+    fn lines(deltas: &[Delta]) -> Vec<u64> {
+        deltas.iter().map(|delta| delta.counts.lines).collect()
+    }
+
+    #[test]
+    fn every_tick_delivers_what_was_counted_since_the_last_one() {
+        use Act::*;
+        let (deltas, ended) =
+            played([Give("a\nb\n"), PassSeconds(3), Give("c\n"), PassSeconds(1), Give("d")]);
+        assert!(matches!(ended, Ended::Input));
+        assert!(deltas.len() >= 5, "{deltas:?}");
+        assert_eq!(lines(&deltas).iter().sum::<u64>(), 4);
+        assert_eq!(deltas.iter().map(|delta| delta.counts.bytes).sum::<u64>(), 7);
+        assert_eq!(deltas.last().map(|delta| delta.pending_bytes), Some(0));
+    }
+
+    #[test]
+    fn half_a_line_waits_for_its_other_half_through_a_short_silence() {
+        use Act::*;
+        let (deltas, _) = played([Give("ERROR drm MDRM-5"), PassSeconds(5), Give("08 x\n"), PassSeconds(2)]);
+        let codes: Vec<String> = deltas
+            .iter()
+            .flat_map(|delta| delta.errors.iter())
+            .map(|(key, _)| key.code.to_string())
+            .collect();
+        assert_eq!(codes, ["MDRM-508"]);
+    }
+
+    #[test]
+    fn what_waits_for_a_line_end_is_judged_after_a_long_silence_while_the_source_stays_open() {
+        use Act::*;
+        let (deltas, ended) = played([Give("ERROR drm MDRM-508"), PassSeconds(15), AskStop]);
+        assert!(matches!(ended, Ended::Asked));
+        let at = deltas.iter().position(|delta| !delta.errors.is_empty()).unwrap();
+        assert!(at + 1 < deltas.len(), "only the last delta held it");
+    }
+
+    #[test]
+    fn a_failing_source_still_delivers_what_was_read() {
+        let (deltas, ended) = played([Act::Give("ERROR drm MDRM-508\nrest"), Act::Fail]);
+        assert!(matches!(ended, Ended::Failed(_)));
+        let counts: &SourceCounts = &deltas.last().unwrap().counts;
+        assert_eq!((counts.lines, counts.matched), (2, 1));
+    }
+}

@@ -1,8 +1,10 @@
-//! The text of a rule file, `faultline.rules/v1`, as serde sees it: five kinds of document, told apart by their top-level key.
+//! The text of a rule file, `faultline.rules/v1`, as serde sees it: four kinds of document, told apart by their top-level key.
 //!
 //! `provider` opens a pack, `overlay: true` an operator's overlay, `shared` a list of names that prove nobody,
 //! `foreign` the markers of somebody who is not loaded. Unknown fields are refused everywhere. Checks that need more
 //! than one field live in `load`, what the engine makes of it in `compile`. Documented for pack authors in `rules/README.md`.
+
+mod either;
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -147,9 +149,8 @@ pub enum ClassMark {
     Word,
 }
 
-/// A YAML scalar kept as its text: `510` and `"510"` are the same field value in a log.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+/// A YAML scalar kept as its text: `510` and `"510"` are the same field value in a log, and both are read as `Int`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scalar {
     Int(i64),
     Text(String),
@@ -164,8 +165,7 @@ impl std::fmt::Display for Scalar {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum OneOrMany {
     #[default]
     None,
@@ -207,8 +207,7 @@ pub struct StrongEvidence {
     pub shapes: Vec<Shape>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub enum Shape {
     Names(Vec<String>),
     Values(BTreeMap<String, Scalar>),
@@ -329,8 +328,7 @@ pub struct Rule {
     pub tests: Vec<InlineTest>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, Default)]
 pub enum RuleClass {
     #[default]
     Computed,

@@ -1,0 +1,484 @@
+//! Evidence: hosts, identities and shapes that speak for a provider, and markers that speak for somebody not loaded.
+//!
+//! Each piece stands at a node of the views, so that nearer evidence can beat farther. What counts where is section 4
+//! of the attribution rules; the words and hosts themselves are data of the packs.
+
+use memchr::memmem;
+
+use super::names::Field as Name;
+use super::prose;
+use super::reading::Reading;
+use super::views::{Format, Kind, NodeId, Object, Text};
+use crate::catalogue::Catalogue;
+use crate::catalogue::compile::{ProviderId, glob_matches, squeeze};
+
+/// How strong: a host beats an identity beats a shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strength {
+    Host,
+    Identity,
+    Shape,
+}
+
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    pub provider: ProviderId,
+    pub strength: Strength,
+    /// Where it stands; `None` is the record's wrapper or source.
+    pub node: Option<NodeId>,
+    /// In words, for people.
+    pub words: String,
+    /// The host itself, for its tenant label.
+    pub host: Option<String>,
+    /// `name` of an object: speaks for that object and what is below it only.
+    pub local: bool,
+}
+
+/// The longest text in words of a piece of evidence, in bytes.
+const WORDS_MAX: usize = 96;
+
+impl Reading<'_> {
+    pub(super) fn read_evidence(&mut self) {
+        for node in 0..self.views.nodes.len() {
+            match &self.views.nodes[node].kind {
+                Kind::Object(object) => self.object_evidence(node, object),
+                Kind::Text(text) => self.text_evidence(node, text),
+            }
+        }
+        if let Some(app) = self.record.envelope.app.clone() {
+            self.identity(None, "app", app.as_bytes());
+            self.foreign_logger(app.as_bytes());
+        }
+        self.origin_evidence();
+    }
+
+    /// What an operator says of the source.
+    fn origin_evidence(&mut self) {
+        let catalogue = self.catalogue;
+        for (provider, p) in catalogue.providers.iter().enumerate() {
+            for map in &p.maps {
+                let fits = |glob: &Option<String>, value: &Option<String>| matches!((glob, value), (Some(g), Some(v)) if glob_matches(g, v));
+                if fits(&map.path, &self.origin.path) || fits(&map.topic, &self.origin.topic) {
+                    self.mapped_tenants.extend(map.tenant.clone().map(|t| (provider, t)));
+                    self.note(provider, Strength::Identity, None, "source mapping".to_owned());
+                }
+            }
+        }
+    }
+
+    fn object_evidence(&mut self, node: NodeId, object: &Object) {
+        for field in &object.fields {
+            let Some(value) = field.value.map(|v| self.views.slice(v).to_vec()) else { continue };
+            let key = String::from_utf8_lossy(self.views.slice(field.key)).into_owned();
+            let identity = field.name.is(Name::IDENTITY)
+                || (field.name.is(Name::NAME) && self.views.nodes[node].name.is(Name::IDENTITY));
+            if object.format != Format::Query && (identity || field.name.is(Name::NAME)) {
+                let first = self.evidence.len();
+                self.identity(Some(node), &key, &value);
+                self.evidence[first..].iter_mut().for_each(|e| e.local = !identity);
+                self.foreign_logger(&value);
+            }
+            if self.catalogue.foreign.fields.contains(&key) {
+                self.foreign.push(format!("field {key}"));
+            }
+            self.event_type(node, &key, &value);
+        }
+        self.shapes(node, object);
+        if let Some((host, path)) = object.url {
+            self.url(node, object, host, path);
+        }
+    }
+
+    fn event_type(&mut self, node: NodeId, key: &str, value: &[u8]) {
+        if squeeze(key) != "eventtype" {
+            return;
+        }
+        let catalogue = self.catalogue;
+        for (provider, p) in catalogue.providers.iter().enumerate() {
+            if let Some(prefix) = p.event_types.iter().find(|t| value.starts_with(t.as_bytes())) {
+                self.note(provider, Strength::Shape, Some(node), format!("event type {prefix}*"));
+            }
+        }
+    }
+
+    fn shapes(&mut self, node: NodeId, object: &Object) {
+        let catalogue = self.catalogue;
+        for (provider, p) in catalogue.providers.iter().enumerate() {
+            for shape in &p.shapes {
+                let holds = |(name, regex): &(String, Option<regex::bytes::Regex>)| {
+                    object.fields.iter().any(|f| {
+                        self.views.slice(f.key) == name.as_bytes()
+                            && regex
+                                .as_ref()
+                                .is_none_or(|r| f.value.is_some_and(|v| r.is_match(self.views.slice(v))))
+                    })
+                };
+                if shape.iter().all(holds) {
+                    let names: Vec<&str> = shape.iter().map(|(n, _)| n.as_str()).collect();
+                    self.note(provider, Strength::Shape, Some(node), format!("shape {}", names.join("+")));
+                }
+            }
+        }
+    }
+
+    /// The URL that carries a query: its host, the first two segments of its path if it carries an error, its issuer.
+    fn url(&mut self, node: NodeId, object: &Object, host: super::views::Span, path: super::views::Span) {
+        let host = self.views.slice(host).to_vec();
+        self.hosts_in(Some(node), &host);
+        if !object.fields.iter().any(|f| f.name.is(Name::ERROR)) {
+            return;
+        }
+        let path = self.views.slice(path).to_vec();
+        for segment in path.split(|b| *b == b'/').filter(|s| !s.is_empty()).take(2) {
+            self.identity(Some(node), "path", segment);
+        }
+        let issuers: Vec<Vec<u8>> = object
+            .fields
+            .iter()
+            .filter(|f| f.name.is(Name::ISSUER))
+            .filter_map(|f| f.value)
+            .map(|v| self.views.slice(v).to_vec())
+            .collect();
+        for issuer in issuers {
+            self.hosts_in(Some(node), &issuer);
+        }
+    }
+
+    fn text_evidence(&mut self, node: NodeId, text: &Text) {
+        let name = self.views.nodes[node].name;
+        let in_query = self
+            .views
+            .holder(node)
+            .is_some_and(|o| self.views.object_of(o).is_some_and(|o| o.format == Format::Query));
+        if in_query || name.is(Name::NOWHERE) {
+            return;
+        }
+        let words = self.views.slice(text.prose).to_vec();
+        self.hosts_in(Some(node), &words);
+        let whole = self.views.slice(text.whole).to_vec();
+        for marker in &self.catalogue.foreign.text {
+            if let Some(found) = marker.find(&whole) {
+                self.foreign.push(format!("text {}", String::from_utf8_lossy(found.as_bytes())));
+            }
+        }
+        let body = self.views.nodes[node].key.is_empty() || name.is(Name::BODY);
+        for line in words.split(|b| *b == b'\n').take(256) {
+            self.line_identities(node, line, body);
+        }
+    }
+
+    /// Words of a line that name who writes or who was talked to.
+    fn line_identities(&mut self, node: NodeId, line: &[u8], body: bool) {
+        let mut places: Vec<&[u8]> = Vec::new();
+        if body && let Some((_, at)) = prose::level(line) {
+            places.extend(identifier_before(&line[..at.start]));
+            places.extend(identifier_after(&line[at.end..]));
+        }
+        written_names(line, &mut places);
+        for place in places {
+            if !is_joined(self.catalogue, line, place) {
+                self.identity(Some(node), "text", place);
+                self.foreign_logger(place);
+            }
+        }
+    }
+
+    /// A value or word in an identity place: names, loggers, mapped services.
+    fn identity(&mut self, node: Option<NodeId>, key: &str, value: &[u8]) {
+        let catalogue = self.catalogue;
+        let words = || shorten(&format!("identity {key}={}", String::from_utf8_lossy(value)));
+        for provider in names_in(catalogue, value) {
+            self.note(provider, Strength::Identity, node, words());
+        }
+        for (provider, p) in catalogue.providers.iter().enumerate() {
+            if p.loggers.iter().any(|l| holds_logger(value, l)) {
+                self.note(provider, Strength::Identity, node, words());
+            }
+            for map in &p.maps {
+                let service = map.service.as_ref().is_some_and(|s| s.as_bytes().eq_ignore_ascii_case(value));
+                let logger = map.logger.as_ref().is_some_and(|l| holds_logger(value, l));
+                if service {
+                    self.note(
+                        provider,
+                        Strength::Identity,
+                        node,
+                        shorten(&format!("mapped {key}={}", String::from_utf8_lossy(value))),
+                    );
+                }
+                if service || logger {
+                    self.mapped_tenants.extend(map.tenant.clone().map(|t| (provider, t)));
+                }
+            }
+        }
+    }
+
+    fn foreign_logger(&mut self, value: &[u8]) {
+        let foreign = &self.catalogue.foreign;
+        if let Some(logger) = foreign.loggers.iter().find(|l| holds_logger(value, l)) {
+            self.foreign.push(format!("logger {}", logger.trim_end_matches('.')));
+        }
+    }
+
+    /// Hosts of packs and of those who are not loaded, anywhere in `text`.
+    fn hosts_in(&mut self, node: Option<NodeId>, text: &[u8]) {
+        if memchr::memchr(b'.', text).is_none() {
+            return;
+        }
+        let catalogue = self.catalogue;
+        let lower = text.to_ascii_lowercase();
+        for (provider, p) in catalogue.providers.iter().enumerate() {
+            for domain in &p.hosts {
+                for host in hosts_below(&lower, domain, false) {
+                    self.note(provider, Strength::Host, node, format!("host *.{domain}"));
+                    if let Some(last) = self.evidence.last_mut() {
+                        last.host = Some(host.clone());
+                    }
+                    let mapped = p
+                        .maps
+                        .iter()
+                        .filter(|m| {
+                            m.host.as_ref().is_some_and(|h| host.ends_with(h.trim_start_matches("*.")))
+                        })
+                        .filter_map(|m| m.tenant.clone());
+                    self.mapped_tenants.extend(mapped.map(|t| (provider, t)));
+                }
+            }
+        }
+        for domain in &catalogue.foreign.hosts {
+            self.foreign.extend(hosts_below(&lower, domain, true).map(|h| format!("host {h}")));
+        }
+    }
+
+    fn note(&mut self, provider: ProviderId, strength: Strength, node: Option<NodeId>, words: String) {
+        self.evidence.push(Evidence { provider, strength, node, words, host: None, local: false });
+    }
+}
+
+/// Providers whose names stand in `value` as whole words or word sequences: split at non-alphanumerics and camel case.
+pub fn names_in(catalogue: &Catalogue, value: &[u8]) -> Vec<ProviderId> {
+    const JOINED_MAX: usize = 4;
+    let parts = name_parts(&value[..value.len().min(1024)]);
+    let mut found = Vec::new();
+    for (provider, p) in catalogue.providers.iter().enumerate() {
+        let holds = |name: &String| {
+            (0..parts.len()).any(|from| {
+                let mut joined = String::new();
+                parts[from..].iter().take(JOINED_MAX).any(|part| {
+                    joined.push_str(part);
+                    joined == *name
+                })
+            })
+        };
+        if p.names.iter().any(holds) {
+            found.push(provider);
+        }
+    }
+    found
+}
+
+/// Lower-case words: split at non-alphanumerics, at `aB` and at `ABc`.
+fn name_parts(value: &[u8]) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut word = String::new();
+    for (at, &byte) in value.iter().enumerate() {
+        if !byte.is_ascii_alphanumeric() {
+            parts.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+            continue;
+        }
+        let previous = at.checked_sub(1).map(|i| value[i]);
+        let next = value.get(at + 1).copied();
+        let camel = byte.is_ascii_uppercase()
+            && previous.is_some_and(|p| {
+                p.is_ascii_lowercase()
+                    || p.is_ascii_digit()
+                    || (p.is_ascii_uppercase() && next.is_some_and(|n| n.is_ascii_lowercase()))
+            });
+        if camel {
+            parts.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+        }
+        word.push(byte.to_ascii_lowercase() as char);
+    }
+    parts.extend((!word.is_empty()).then_some(word));
+    parts
+}
+
+/// The logger prefix stands in `value` at the start of a name.
+fn holds_logger(value: &[u8], logger: &str) -> bool {
+    let free = |at: usize| {
+        at == 0 || !(value[at - 1].is_ascii_alphanumeric() || matches!(value[at - 1], b'.' | b'_'))
+    };
+    memmem::find_iter(value, logger.as_bytes()).any(free)
+}
+
+/// Hosts of `domain` or below it in lower-case `text`. A `foreign` one must be written as a host, not as an import path.
+fn hosts_below<'t>(text: &'t [u8], domain: &'t str, foreign: bool) -> impl Iterator<Item = String> + 't {
+    let is_host = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+    memmem::find_iter(text, domain.as_bytes()).filter_map(move |at| {
+        let end = at + domain.len();
+        let after = (text.get(end).copied(), text.get(end + 1).copied());
+        let goes_on = match after {
+            (Some(b'.'), Some(next)) => next.is_ascii_alphanumeric(),
+            (Some(b), _) => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'),
+            _ => false,
+        };
+        let labels = text[..at].iter().rev().take_while(|b| is_host(**b)).count();
+        let start = at - labels;
+        let whole_labels = labels == 0 || text[at - 1] == b'.';
+        let before = start.checked_sub(1).map(|i| text[i]);
+        let in_url = text[..start].ends_with(b"://");
+        let in_path = foreign && !in_url && after.0 == Some(b'/');
+        let hidden = matches!(before, Some(b'@' | b'%' | b'=' | b'&' | b'_'));
+        (!goes_on && whole_labels && !hidden && !in_path)
+            .then(|| String::from_utf8_lossy(&text[start..end]).trim_matches(['.', '-']).to_owned())
+    })
+}
+
+fn is_identifier(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'$' | b'-' | b'@')
+}
+
+/// Identifier bytes, with `::` between them.
+fn qualified_len(text: &[u8]) -> usize {
+    let mut len = 0;
+    loop {
+        len += text[len..].iter().take_while(|b| is_identifier(**b)).count();
+        let joined = text[len..].starts_with(b"::") && text.get(len + 2).is_some_and(u8::is_ascii_alphabetic);
+        if len == 0 || !joined {
+            return len;
+        }
+        len += 2;
+    }
+}
+
+/// The last word before a level.
+fn identifier_before(text: &[u8]) -> Option<&[u8]> {
+    let end = text.iter().rposition(|b| is_identifier(*b))? + 1;
+    let start = end - text[..end].iter().rev().take_while(|b| is_identifier(**b)).count();
+    text[start..end].iter().any(u8::is_ascii_alphabetic).then(|| &text[start..end])
+}
+
+/// The first word behind a level, numbers and brackets passed over.
+fn identifier_after(text: &[u8]) -> Option<&[u8]> {
+    const PASSED_MAX: usize = 24;
+    let skip = text.iter().take(PASSED_MAX).take_while(|b| !b.is_ascii_alphabetic() && **b != b'@').count();
+    let passed = &text[..skip];
+    let rest = &text[skip..];
+    let good = passed.iter().all(|b| {
+        b.is_ascii_whitespace()
+            || b.is_ascii_digit()
+            || matches!(b, b'[' | b']' | b'(' | b')' | b'>' | b':' | b',' | b'|' | b'-')
+    });
+    let len = rest.iter().take_while(|b| is_identifier(**b)).count();
+    (good && len > 0).then(|| &rest[..len])
+}
+
+/// Bracketed words, qualified class names, exception names, packages of frames, `logger - `.
+fn written_names<'l>(line: &'l [u8], out: &mut Vec<&'l [u8]>) {
+    let mut at = 0;
+    while at < line.len() {
+        let len = qualified_len(&line[at..]);
+        if len == 0 {
+            at += 1;
+            continue;
+        }
+        let word = &line[at..at + len];
+        let before = at.checked_sub(1).map(|i| line[i]);
+        let after = line.get(at + len).copied();
+        let bracketed = matches!((before, after), (Some(b'['), Some(b']')) | (Some(b'('), Some(b')')));
+        let frame = line[..at].trim_ascii() == b"at";
+        let dashed = line[at + len..].starts_with(b" - ") && matches!(before, None | Some(b' ' | b']'));
+        if (bracketed && word[0].is_ascii_alphabetic())
+            || is_class_name(word)
+            || is_exception(line, at, word)
+            || frame
+            || dashed
+        {
+            out.push(word);
+        }
+        out.extend(package_of(word));
+        at += len;
+    }
+}
+
+/// `a.b.C`: a dotted name whose last parts begin in upper case.
+fn is_class_name(word: &[u8]) -> bool {
+    let mut parts = word.split(|b| *b == b'.');
+    let first = parts.next().unwrap_or_default();
+    let rest: Vec<&[u8]> = parts.collect();
+    let starts = |p: &[u8], f: fn(&u8) -> bool| p.first().is_some_and(f);
+    memchr::memchr(b'/', word).is_none()
+        && starts(first, |b| b.is_ascii_lowercase() || *b == b'_')
+        && rest.iter().any(|p| starts(p, u8::is_ascii_uppercase))
+}
+
+/// `okta.OktaError` at the start of a line.
+fn is_exception(line: &[u8], at: usize, word: &[u8]) -> bool {
+    line[..at].trim_ascii().is_empty() && (word.ends_with(b"Exception") || word.ends_with(b"Error"))
+}
+
+/// The package that a file of a stack frame belongs to.
+fn package_of(word: &[u8]) -> Option<&[u8]> {
+    for root in [&b"node_modules/"[..], b"site-packages/", b"dist-packages/", b"/gems/"] {
+        if let Some(found) = memmem::rfind(word, root) {
+            let package = &word[found + root.len()..];
+            let parts = if package.starts_with(b"@") { 2 } else { 1 };
+            let end = package
+                .iter()
+                .enumerate()
+                .filter(|(_, b)| **b == b'/')
+                .nth(parts - 1)
+                .map_or(package.len(), |(i, _)| i);
+            return Some(&package[..end]);
+        }
+    }
+    None
+}
+
+/// Two names joined by and, or, a comma or a slash prove nobody.
+fn is_joined(catalogue: &Catalogue, line: &[u8], word: &[u8]) -> bool {
+    if names_in(catalogue, word).is_empty() {
+        return false;
+    }
+    let start = word.as_ptr() as usize - line.as_ptr() as usize;
+    joined_after(catalogue, &line[start + word.len()..]) || joined_before(catalogue, &line[..start])
+}
+
+/// ` and okta …`
+pub fn joined_after(catalogue: &Catalogue, rest: &[u8]) -> bool {
+    let Some(rest) = after_joint(rest) else { return false };
+    let len = rest.iter().take_while(|b| is_identifier(**b)).count();
+    !names_in(catalogue, &rest[..len]).is_empty()
+}
+
+/// `… okta and `
+pub fn joined_before(catalogue: &Catalogue, text: &[u8]) -> bool {
+    let trimmed = text.trim_ascii_end();
+    let spaced = trimmed.len() < text.len();
+    let head = [&b"and"[..], b"or", b"&", b",", b"/", b"+"].iter().find_map(|joint| {
+        let head = trimmed.strip_suffix(*joint)?;
+        let word = joint[0].is_ascii_alphabetic();
+        (!word || (spaced && head.last().is_some_and(u8::is_ascii_whitespace))).then_some(head)
+    });
+    let Some(head) = head.map(<[u8]>::trim_ascii_end) else { return false };
+    let len = head.iter().rev().take_while(|b| is_identifier(**b)).count();
+    !names_in(catalogue, &head[head.len() - len..]).is_empty()
+}
+
+fn after_joint(rest: &[u8]) -> Option<&[u8]> {
+    let trimmed = rest.trim_ascii_start();
+    let spaced = trimmed.len() < rest.len();
+    [&b"and"[..], b"or", b"&", b",", b"/", b"+"].iter().find_map(|joint| {
+        let tail = trimmed.strip_prefix(*joint)?;
+        let word = joint[0].is_ascii_alphabetic();
+        (!word || (spaced && tail.first().is_some_and(u8::is_ascii_whitespace)))
+            .then(|| tail.trim_ascii_start())
+    })
+}
+
+fn shorten(words: &str) -> String {
+    let mut end = words.len().min(WORDS_MAX);
+    while !words.is_char_boundary(end) {
+        end -= 1;
+    }
+    words[..end].to_owned()
+}

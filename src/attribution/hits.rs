@@ -1,0 +1,650 @@
+//! Literals in the views → hits: what stands where, whose it may be, and in which error position.
+//!
+//! A message is looked for before URLs and bare pairs are read (a text may hold `kid=…`), a token in what is left of the
+//! text, a conjunction in the fields of one object. The longest message of a provider wins; a code inside it is part of it.
+
+use std::collections::HashMap;
+
+use super::names::Field as Name;
+use super::position::Position;
+use super::prose;
+use super::reading::Reading;
+use super::views::{Format, Kind as NodeKind, MASK, NodeId, Object, Text};
+use crate::catalogue::compile::{
+    Class, Conjunction, Expected, Kind, LiteralId, Owner, Pair, ProviderId, Role, RuleId,
+};
+use crate::event::Label;
+use crate::matcher::{Found, Matcher, token_bounded};
+
+/// What a hit is, finest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum What {
+    /// Fields of one object that name a rule together.
+    Fields,
+    /// A code of the provider's own syntax.
+    Numbered,
+    Internal,
+    Message,
+    /// A code as a response carries it.
+    Wire,
+    Name,
+}
+
+/// Where the decision is taken: one object, or one clause of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unit {
+    Object(NodeId),
+    Clause(NodeId, usize),
+}
+
+#[derive(Debug, Clone)]
+pub struct Own {
+    pub provider: ProviderId,
+    /// Empty: a code of the provider's syntax without a rule.
+    pub rules: Vec<RuleId>,
+    /// What the form of the field says the endpoint is.
+    pub endpoints: Vec<Label>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Hit {
+    pub what: What,
+    /// The literal as it stands.
+    pub text: String,
+    pub owners: Vec<Own>,
+    pub class: Class,
+    pub position: Position,
+    /// The value of an error-code field.
+    pub code_field: bool,
+    pub unit: Unit,
+    pub node: NodeId,
+    /// Where in the prose of `node`; 0 for values.
+    pub at: usize,
+    /// Proven by a text beside it.
+    pub beside: Option<ProviderId>,
+    pub literal_chars: usize,
+}
+
+impl Hit {
+    pub fn owned_by(&self, provider: ProviderId) -> bool {
+        self.owners.iter().any(|o| o.provider == provider)
+    }
+}
+
+/// A symptom that stands in the record.
+#[derive(Debug)]
+pub struct Sign {
+    pub provider: ProviderId,
+    pub symptom: usize,
+    pub status: Option<u16>,
+}
+
+#[derive(Default)]
+pub struct Finder {
+    found: Vec<Found>,
+    pub hits: Vec<Hit>,
+    pub signs: Vec<Sign>,
+}
+
+impl Finder {
+    /// All hits of a record, in the order of its nodes.
+    pub fn read(&mut self, reading: &Reading<'_>, matcher: &Matcher) {
+        self.hits.clear();
+        self.signs.clear();
+        for node in 0..reading.views.nodes.len() {
+            match &reading.views.nodes[node].kind {
+                NodeKind::Object(object) => self.object(reading, matcher, node, object),
+                NodeKind::Text(text) => self.text(reading, matcher, node, text),
+            }
+        }
+    }
+
+    /// Values of fields that are a code as a whole, and conjunctions of fields.
+    fn object(&mut self, reading: &Reading<'_>, matcher: &Matcher, node: NodeId, object: &Object) {
+        for (index, field) in object.fields.iter().enumerate() {
+            let Some(span) = field.value else { continue };
+            let value = trim_quotes(reading.views.slice(span));
+            if let Some(conjunctions) = reading.catalogue.by_value.get(value) {
+                for &c in conjunctions {
+                    self.conjunction(reading, node, index, &reading.catalogue.conjunctions[c]);
+                }
+            }
+            if field.listed || field.cut {
+                continue;
+            }
+            if field.name.is(Name::NOWHERE) || object.format == Format::Envelope {
+                continue;
+            }
+            let position = reading.field_position(node, field.name).unwrap_or(Position::Outside);
+            // Numbers have no text of their own below them, so the literals are looked for here.
+            let mut found = std::mem::take(&mut self.found);
+            matcher.find(reading.catalogue, value, &mut found);
+            for f in found.iter().filter(|f| f.start == 0 && f.end == value.len()) {
+                let literal = &reading.catalogue.literals[f.literal];
+                if literal.kind == Kind::Token {
+                    let place = FieldAt { node, object, field: index, position, whole: true };
+                    self.token(reading, f.literal, value, Spot::Field(place));
+                }
+            }
+            self.found = found;
+        }
+    }
+
+    fn conjunction(&mut self, reading: &Reading<'_>, node: NodeId, field: usize, c: &Conjunction) {
+        let anchor = &c.pairs[c.anchor];
+        for path in &anchor.names {
+            let Some(base) = base_of(reading, node, field, path) else { continue };
+            if !reading.meets(c.needs, c.provider) || !says_error(reading, base, node, field, path) {
+                continue;
+            }
+            let others = c.pairs.iter().enumerate().filter(|(i, _)| *i != c.anchor);
+            if !others.clone().all(|(_, pair)| holds(reading, base, pair)) {
+                continue;
+            }
+            let text = value_text(&anchor.value);
+            let owner = Own { provider: c.provider, rules: vec![c.rule], endpoints: Vec::new() };
+            let same = |h: &&mut Hit| {
+                h.what == What::Fields
+                    && h.unit == Unit::Object(base)
+                    && h.text == text
+                    && h.owned_by(c.provider)
+            };
+            if let Some(hit) = self.hits.iter_mut().find(same) {
+                if !hit.owners[0].rules.contains(&c.rule) {
+                    hit.owners[0].rules.push(c.rule);
+                }
+                continue;
+            }
+            self.hits.push(Hit {
+                what: What::Fields,
+                text,
+                owners: vec![owner],
+                class: Class::Unique,
+                position: Position::E1,
+                code_field: true,
+                unit: Unit::Object(base),
+                node: base,
+                at: 0,
+                beside: None,
+                literal_chars: 0,
+            });
+        }
+    }
+
+    fn text(&mut self, reading: &Reading<'_>, matcher: &Matcher, node: NodeId, text: &Text) {
+        let views = reading.views;
+        let name = views.nodes[node].name;
+        let holder = views.holder(node);
+        let in_envelope =
+            holder.is_some_and(|o| views.object_of(o).is_some_and(|o| o.format == Format::Envelope));
+        if name.is(Name::NOWHERE) || text.listed || in_envelope {
+            return;
+        }
+        let field = holder.and_then(|o| reading.field_position(o, name));
+        let in_query = holder.is_some_and(|o| views.object_of(o).is_some_and(|o| o.format == Format::Query));
+        if in_query && field.is_none() {
+            return;
+        }
+        let mut found = std::mem::take(&mut self.found);
+        let place = TextAt { node, text, holder, field, kept: Vec::new() };
+        let messages = views.slice(text.messages);
+        matcher.find(reading.catalogue, messages, &mut found);
+        let mut place = self.messages(reading, place, messages, &found, false);
+        if let Some(decoded) = text.decoded {
+            let decoded = views.slice(decoded);
+            matcher.find(reading.catalogue, decoded, &mut found);
+            place = self.messages(reading, place, decoded, &found, true);
+        }
+        let prose_text = views.slice(text.prose);
+        matcher.find(reading.catalogue, prose_text, &mut found);
+        self.tokens(reading, &place, prose_text, &found);
+        self.unknown_codes(reading, &place, prose_text, &found);
+        self.found = found;
+    }
+
+    /// Messages and symptoms of one text; the longest of a provider wins.
+    fn messages<'t>(
+        &mut self,
+        reading: &Reading<'_>,
+        mut place: TextAt<'t>,
+        text: &[u8],
+        found: &[Found],
+        decoded: bool,
+    ) -> TextAt<'t> {
+        let prose_text = reading.views.slice(place.text.prose);
+        let literal = |f: &Found| &reading.catalogue.literals[f.literal];
+        let mut longest: Vec<&Found> = found.iter().filter(|f| literal(f).kind == Kind::Message).collect();
+        longest.sort_by_key(|f| {
+            (std::cmp::Reverse(f.end - f.start), std::cmp::Reverse(literal(f).pattern.literal_chars()))
+        });
+        for f in found.iter().filter(|f| !decoded || f.end <= text.len()) {
+            if let Kind::Symptom(provider, symptom) = literal(f).kind {
+                self.signs.push(Sign { provider, symptom, status: literal(f).pattern.status(text, f.start) });
+            }
+        }
+        let mut kept: Vec<&Found> = Vec::new();
+        for f in longest {
+            let masked =
+                !decoded && prose_text.get(f.start..f.end).is_some_and(|p| p.iter().all(|b| *b == MASK));
+            if masked || kept.iter().any(|k| covers(reading, k, f)) {
+                continue;
+            }
+            kept.push(f);
+        }
+        for f in kept {
+            if let Some(hit) = self.message(reading, &place, text, f, decoded) {
+                let again = self
+                    .hits
+                    .iter()
+                    .any(|h| h.node == hit.node && h.what == What::Message && h.text == hit.text);
+                if !(decoded && again) {
+                    self.hits.push(hit);
+                }
+                if !decoded {
+                    place.kept.push((f.start, f.end));
+                }
+            }
+        }
+        place
+    }
+
+    fn message(
+        &mut self,
+        reading: &Reading<'_>,
+        place: &TextAt<'_>,
+        text: &[u8],
+        f: &Found,
+        decoded: bool,
+    ) -> Option<Hit> {
+        let literal = &reading.catalogue.literals[f.literal];
+        let in_prose = reading.prose_position(place.node, text, f.start, f.end);
+        let position = place.field.or(in_prose)?;
+        let whole = place.holder.is_some()
+            && text[..f.start].trim_ascii().is_empty()
+            && text[f.end..].trim_ascii().is_empty();
+        let mut owners: Vec<&Owner> =
+            literal.owners.iter().filter(|o| reading.meets(o.needs, o.provider)).collect();
+        if literal.short {
+            // Legal as a field's whole value beside strong evidence only.
+            owners.retain(|o| {
+                whole && place.field.is_some() && reading.evidence.iter().any(|e| e.provider == o.provider)
+            });
+        }
+        if position == Position::E4 {
+            let fills = prose::fills_clause(text, f.start, f.end);
+            owners.retain(|o| o.class != Class::Word || fills);
+        }
+        let class = owners.iter().map(|o| o.class).max()?;
+        Some(Hit {
+            what: What::Message,
+            text: lossy(&text[f.start..f.end]),
+            owners: owners
+                .iter()
+                .map(|o| Own { provider: o.provider, rules: o.rules.clone(), endpoints: Vec::new() })
+                .collect(),
+            class,
+            position,
+            code_field: false,
+            unit: place.unit(reading, if decoded { 0 } else { f.start }),
+            node: place.node,
+            at: if decoded { 0 } else { f.start },
+            beside: None,
+            literal_chars: literal.pattern.literal_chars(),
+        })
+    }
+
+    /// Codes in running text.
+    fn tokens(&mut self, reading: &Reading<'_>, place: &TextAt<'_>, text: &[u8], found: &[Found]) {
+        let is_token = |f: &&Found| reading.catalogue.literals[f.literal].kind == Kind::Token;
+        let lists = lists(text, found.iter().filter(is_token));
+        let whole_value = place.holder.is_some().then(|| trim_quotes(text));
+        for f in found.iter().filter(is_token) {
+            let inside_message = place.kept.iter().any(|(a, b)| *a <= f.start && f.end <= *b);
+            let cut = place.text.cut && f.end == text.len();
+            let listed = lists.iter().any(|(a, b)| *a <= f.start && f.start < *b);
+            // A value that is a code as a whole was judged with its field.
+            let is_value = whole_value == Some(&text[f.start..f.end]);
+            if inside_message || cut || listed || is_value {
+                continue;
+            }
+            self.token(reading, f.literal, text, Spot::Prose { place, start: f.start, end: f.end });
+        }
+    }
+
+    /// One token with the owners that look for it in this place.
+    fn token(&mut self, reading: &Reading<'_>, id: LiteralId, text: &[u8], spot: Spot<'_, '_>) {
+        let literal = &reading.catalogue.literals[id];
+        let Some((position, code_field)) = spot.position(reading, text) else { return };
+        let mut by_role: HashMap<What, Hit> = HashMap::new();
+        for owner in &literal.owners {
+            if !reading.meets(owner.needs, owner.provider) {
+                continue;
+            }
+            let Some(endpoints) = spot.fits(reading, owner, position) else { continue };
+            let what = match owner.role {
+                Role::Wire => What::Wire,
+                Role::Numbered => What::Numbered,
+                Role::Internal => What::Internal,
+                Role::Name => What::Name,
+                Role::Message => continue,
+            };
+            let wire_too =
+                literal.owners.iter().any(|o| o.provider == owner.provider && o.role == Role::Wire);
+            let fills = spot.fills_clause(text);
+            if (what == What::Internal && wire_too)
+                || (owner.class == Class::Word && position == Position::E4 && !fills)
+            {
+                continue;
+            }
+            let hit = by_role.entry(what).or_insert_with(|| Hit {
+                what,
+                text: lossy(literal.pattern.pieces()[0].as_ref()),
+                owners: Vec::new(),
+                class: owner.class,
+                position,
+                code_field,
+                unit: spot.unit(reading),
+                node: spot.node(),
+                at: spot.at(),
+                beside: None,
+                literal_chars: 0,
+            });
+            hit.class = hit.class.max(owner.class);
+            hit.beside =
+                hit.beside.or_else(|| stands_beside(reading, owner, &spot, text).then_some(owner.provider));
+            hit.owners.push(Own { provider: owner.provider, rules: owner.rules.clone(), endpoints });
+        }
+        let mut hits: Vec<Hit> = by_role.into_values().collect();
+        hits.sort_by_key(|h| h.what);
+        self.hits.extend(hits);
+    }
+
+    /// Codes of a known syntax that no rule has.
+    fn unknown_codes(&mut self, reading: &Reading<'_>, place: &TextAt<'_>, text: &[u8], found: &[Found]) {
+        for syntax in &reading.catalogue.syntaxes {
+            if !reading.meets(syntax.needs, syntax.provider) {
+                continue;
+            }
+            for code in syntax.regex.find_iter(text).take(64) {
+                let (start, end) = (code.start(), code.end());
+                let known = found.iter().any(|f| f.start == start && f.end == end);
+                let cut = place.text.cut && end == text.len();
+                if known || cut || !token_bounded(text, start, end) {
+                    continue;
+                }
+                let Some(in_prose) = reading.prose_position(place.node, text, start, end) else { continue };
+                let position = place.field.unwrap_or(in_prose);
+                if position == Position::Outside {
+                    continue;
+                }
+                self.hits.push(Hit {
+                    what: What::Numbered,
+                    text: lossy(&text[start..end]),
+                    owners: vec![Own { provider: syntax.provider, rules: Vec::new(), endpoints: Vec::new() }],
+                    class: Class::Unique,
+                    position,
+                    code_field: false,
+                    unit: place.unit(reading, start),
+                    node: place.node,
+                    at: start,
+                    beside: None,
+                    literal_chars: 0,
+                });
+            }
+        }
+    }
+}
+
+/// A text that is looked through.
+struct TextAt<'t> {
+    node: NodeId,
+    text: &'t Text,
+    /// The object whose field it is.
+    holder: Option<NodeId>,
+    /// The error position of that field.
+    field: Option<Position>,
+    /// Spans of messages, in which codes are not looked for again.
+    kept: Vec<(usize, usize)>,
+}
+
+impl TextAt<'_> {
+    /// The object of the field, or the clause of the text: clauses end at `;`, `->` and line ends.
+    fn unit(&self, reading: &Reading<'_>, at: usize) -> Unit {
+        if let Some(object) = self.holder {
+            return Unit::Object(object);
+        }
+        let text = reading.views.slice(self.text.prose);
+        let in_message = |i: usize| self.kept.iter().any(|(a, b)| *a <= i && i < *b);
+        let ends = (0..at.min(text.len()))
+            .filter(|&i| (matches!(text[i], b';' | b'\n') || text[i..].starts_with(b"->")) && !in_message(i));
+        Unit::Clause(self.node, ends.count())
+    }
+}
+
+/// A field whose value is looked at as a whole.
+struct FieldAt<'o> {
+    node: NodeId,
+    object: &'o Object,
+    field: usize,
+    position: Position,
+    whole: bool,
+}
+
+/// Where a token stands.
+enum Spot<'a, 't> {
+    Field(FieldAt<'a>),
+    Prose { place: &'a TextAt<'t>, start: usize, end: usize },
+}
+
+impl Spot<'_, '_> {
+    /// Its error position, and whether the field is one of codes.
+    fn position(&self, reading: &Reading<'_>, text: &[u8]) -> Option<(Position, bool)> {
+        match self {
+            Spot::Field(f) => Some((f.position, f.object.fields[f.field].name.is(Name::CODE))),
+            Spot::Prose { place, start, end } => {
+                let in_prose = reading.prose_position(place.node, text, *start, *end)?;
+                Some((
+                    if in_prose == Position::Outside { place.field.unwrap_or(in_prose) } else { in_prose },
+                    false,
+                ))
+            }
+        }
+    }
+
+    /// Whether the owner's forms look here; with the endpoints that the form of a field names.
+    fn fits(&self, reading: &Reading<'_>, owner: &Owner, position: Position) -> Option<Vec<Label>> {
+        let places = &owner.places;
+        if position == Position::Outside {
+            return (places.anywhere && owner.class == Class::Unique).then(Vec::new);
+        }
+        if let Spot::Field(f) = self {
+            let field = &f.object.fields[f.field];
+            let code = field.name.is(Name::CODE) || field.name.is(Name::ERROR);
+            if code && !places.fields.is_empty() {
+                let key = crate::catalogue::compile::squeeze(&lossy(reading.views.slice(field.key)));
+                let query = f.object.format == Format::Query;
+                let fits =
+                    |p: &&crate::catalogue::compile::FieldPlace| p.name == key && (query || !p.query_only);
+                let exact = places.fields.iter().filter(fits);
+                let best = exact.clone().find(|p| p.query_only).or_else(|| exact.clone().next());
+                return Some(best.map(|p| p.endpoints.clone()).unwrap_or_default());
+            }
+        }
+        places.prose.then(Vec::new)
+    }
+
+    fn fills_clause(&self, text: &[u8]) -> bool {
+        match self {
+            Spot::Field(f) => f.whole,
+            Spot::Prose { start, end, .. } => prose::fills_clause(text, *start, *end),
+        }
+    }
+
+    fn unit(&self, reading: &Reading<'_>) -> Unit {
+        match self {
+            Spot::Field(f) => Unit::Object(f.node),
+            Spot::Prose { place, start, .. } => place.unit(reading, *start),
+        }
+    }
+
+    fn node(&self) -> NodeId {
+        match self {
+            Spot::Field(f) => f.node,
+            Spot::Prose { place, .. } => place.node,
+        }
+    }
+
+    fn at(&self) -> usize {
+        match self {
+            Spot::Field(_) => 0,
+            Spot::Prose { start, .. } => *start,
+        }
+    }
+}
+
+/// `k` takes the place of `f`: the same provider, around it, and longer.
+fn covers(reading: &Reading<'_>, k: &Found, f: &Found) -> bool {
+    let literals = &reading.catalogue.literals;
+    let shares = literals[k.literal]
+        .owners
+        .iter()
+        .any(|a| literals[f.literal].owners.iter().any(|b| a.provider == b.provider));
+    let chars = |f: &Found| literals[f.literal].pattern.literal_chars();
+    let equal = k.end - k.start == f.end - f.start && chars(k) == chars(f);
+    shares && k.start <= f.start && f.end <= k.end && !equal
+}
+
+/// Spans of three or more codes with nothing but list marks between them.
+fn lists<'f>(text: &[u8], tokens: impl Iterator<Item = &'f Found>) -> Vec<(usize, usize)> {
+    const CODES_MIN: usize = 3;
+    let mut lists = Vec::new();
+    let mut run: Vec<(usize, usize)> = Vec::new();
+    let mut close = |run: &mut Vec<(usize, usize)>| {
+        if run.len() >= CODES_MIN {
+            lists.push((run[0].0, run[run.len() - 1].1));
+        }
+        run.clear();
+    };
+    for f in tokens {
+        match run.last() {
+            Some(&(start, end)) if f.start < end => {
+                // A longer code at the same place.
+                if f.start == start && f.end > end {
+                    let last = run.len() - 1;
+                    run[last].1 = f.end;
+                }
+                continue;
+            }
+            Some(&(_, end)) if !prose::is_list_gap(&text[end..f.start]) => close(&mut run),
+            _ => {}
+        }
+        run.push((f.start, f.end));
+    }
+    close(&mut run);
+    lists
+}
+
+/// A text that proves the owner stands near the token, or is the value of a field of the same object.
+fn stands_beside(reading: &Reading<'_>, owner: &Owner, spot: &Spot<'_, '_>, text: &[u8]) -> bool {
+    const BEFORE: usize = 40;
+    const AFTER: usize = 60;
+    let in_object = |object: NodeId, word: &[u8]| {
+        let fields = reading.views.object_of(object).map(|o| &o.fields[..]).unwrap_or_default();
+        fields.iter().any(|f| f.value.is_some_and(|v| reading.views.slice(v) == word))
+    };
+    owner.beside.iter().any(|word| {
+        let word = word.as_bytes();
+        match spot {
+            Spot::Field(f) => in_object(f.node, word),
+            Spot::Prose { place, start, end } => {
+                let near = &text[start.saturating_sub(BEFORE)..text.len().min(end + AFTER)];
+                let bounded = |at: usize| {
+                    let free = |b: Option<&u8>| !b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+                    free(at.checked_sub(1).and_then(|i| near.get(i))) && free(near.get(at + word.len()))
+                };
+                memchr::memmem::find_iter(near, word).any(bounded)
+                    || place.holder.is_some_and(|o| in_object(o, word))
+            }
+        }
+    })
+}
+
+/// The object from which `path` leads to field `field` of `node`.
+fn base_of(reading: &Reading<'_>, node: NodeId, field: usize, path: &[String]) -> Option<NodeId> {
+    let views = reading.views;
+    let key = views.slice(views.object_of(node)?.fields[field].key);
+    if key == path.join(".").as_bytes() {
+        return Some(node);
+    }
+    let (last, parents) = path.split_last()?;
+    if key != last.as_bytes() {
+        return None;
+    }
+    let mut at = node;
+    for name in parents.iter().rev() {
+        if views.slice(views.nodes[at].key) != name.as_bytes() {
+            return None;
+        }
+        at = views.nodes[at].parent.filter(|&p| views.object_of(p).is_some())?;
+    }
+    Some(at)
+}
+
+/// A path that the pack spells out is an error position, a single field where it is one or another of its object is.
+fn says_error(reading: &Reading<'_>, base: NodeId, node: NodeId, field: usize, path: &[String]) -> bool {
+    let fields = |n: NodeId| reading.views.object_of(n).map(|o| &o.fields[..]).unwrap_or_default();
+    let anchor = fields(node).get(field).is_some_and(|f| reading.field_position(node, f.name).is_some());
+    path.len() > 1 || anchor || fields(base).iter().any(|f| f.name.is(Name::ERROR) && f.value.is_some())
+}
+
+/// One of the pair's fields stands in `base` with the expected value.
+fn holds(reading: &Reading<'_>, base: NodeId, pair: &Pair) -> bool {
+    pair.names
+        .iter()
+        .any(|path| values_at(reading, base, path).iter().any(|value| matches(&pair.value, value)))
+}
+
+fn values_at<'v>(reading: &Reading<'v>, base: NodeId, path: &[String]) -> Vec<&'v [u8]> {
+    let views = reading.views;
+    let Some(object) = views.object_of(base) else { return Vec::new() };
+    let joined = path.join(".");
+    let direct = object.fields.iter().filter(|f| views.slice(f.key) == joined.as_bytes());
+    let mut values: Vec<&[u8]> = direct.filter_map(|f| f.value).map(|v| views.slice(v)).collect();
+    if let [first, rest @ ..] = path
+        && !rest.is_empty()
+    {
+        let inner = views.nodes[base].kids.iter().filter(|&&k| {
+            views.object_of(k).is_some() && views.slice(views.nodes[k].key) == first.as_bytes()
+        });
+        values.extend(inner.flat_map(|&k| values_at(reading, k, rest)));
+    }
+    values
+}
+
+fn matches(expected: &Expected, value: &[u8]) -> bool {
+    match expected {
+        Expected::Exactly(text) => value == text.as_bytes(),
+        Expected::Prefix(text) => value.starts_with(text.as_bytes()),
+    }
+}
+
+fn value_text(expected: &Expected) -> String {
+    match expected {
+        Expected::Exactly(text) | Expected::Prefix(text) => text.clone(),
+    }
+}
+
+fn trim_quotes(value: &[u8]) -> &[u8] {
+    let mut value = value.trim_ascii();
+    while let [b'"' | b'\'', rest @ ..] = value {
+        value = rest;
+    }
+    while let [rest @ .., b'"' | b'\''] = value {
+        value = rest;
+    }
+    value
+}
+
+pub(super) fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,213 @@
+//! Error positions: where a code or text says that something failed (E1 to E4), and where it says nothing at all.
+
+use super::names::Field as Name;
+use super::prose;
+use super::reading::Reading;
+use super::views::{Format, NodeId};
+
+/// Where a hit stands. Section 4 of the attribution rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Position {
+    /// The value of an error field.
+    E1,
+    /// The value of an error field in a query string, form body or list of pairs.
+    E2,
+    /// A written form.
+    E3,
+    /// Prose of a failing record.
+    E4,
+    /// None of them.
+    Outside,
+}
+
+impl Reading<'_> {
+    /// The error position of a field's value; `None` where the field says nothing of an error.
+    pub fn field_position(&self, object: NodeId, name: Name) -> Option<Position> {
+        let views = self.views;
+        let format = views.object_of(object)?.format;
+        if name.is(Name::NOWHERE) || format == Format::Envelope {
+            return None;
+        }
+        if name.is(Name::ERROR) || (name.is(Name::DETAIL) && self.below_error(object)) {
+            return Some(if matches!(format, Format::Query | Format::Pairs) {
+                Position::E2
+            } else {
+                Position::E1
+            });
+        }
+        match format {
+            Format::Query => None,
+            Format::Xml => Some(Position::E3),
+            _ if !name.is(Name::DETAIL) => None,
+            _ => self.is_error_object(object).then_some(Position::E1),
+        }
+    }
+
+    /// `error: { code: … }` is `error.code`.
+    fn below_error(&self, object: NodeId) -> bool {
+        self.views.nodes[object].name.is(Name::ERROR)
+    }
+
+    /// An object with an error field, a bad level or status, or below a field that holds an answer.
+    fn is_error_object(&self, object: NodeId) -> bool {
+        let views = self.views;
+        let Some(o) = views.object_of(object) else { return false };
+        let holds_object = |key| {
+            views.nodes[object]
+                .kids
+                .iter()
+                .any(|&k| views.object_of(k).is_some() && views.nodes[k].key == key)
+        };
+        let has_error =
+            o.fields.iter().any(|f| f.name.is(Name::ERROR) && (f.value.is_some() || holds_object(f.key)));
+        has_error
+            || self.object_level(object) == Some(true)
+            || self.object_status(object).is_some_and(|s| s >= 400)
+            || views.up(object).any(|n| views.nodes[n].name.is(Name::ANSWER))
+    }
+
+    /// What the level field of an object says.
+    pub fn object_level(&self, object: NodeId) -> Option<bool> {
+        let o = self.views.object_of(object).filter(|o| o.format != Format::Query)?;
+        let field = o.fields.iter().rev().find(|f| f.name.is(Name::LEVEL) && f.value.is_some())?;
+        super::names::level(self.views.slice(field.value?))
+    }
+
+    fn object_status(&self, object: NodeId) -> Option<u16> {
+        let o = self.views.object_of(object)?;
+        o.fields
+            .iter()
+            .filter(|f| f.name.is(Name::STATUS))
+            .find_map(|f| http_status(self.views.slice(f.value?)))
+    }
+
+    /// The nearest level: the text's own line, the pairs beside it, enclosing objects and texts, the wrapper.
+    pub fn level_of(&self, node: NodeId, line: Option<&[u8]>) -> Option<bool> {
+        let views = self.views;
+        for n in views.up(node) {
+            let Some(text) = views.text_of(n) else {
+                if let Some(level) = self.object_level(n) {
+                    return Some(level);
+                }
+                continue;
+            };
+            let pairs = |&&k: &&NodeId| views.object_of(k).is_some_and(|o| o.format == Format::Pairs);
+            if let Some(level) = views.nodes[n].kids.iter().filter(pairs).find_map(|&k| self.object_level(k))
+            {
+                return Some(level);
+            }
+            let prose_text = views.slice(text.prose);
+            let first_line = || prose_text.split(|b| *b == b'\n').next().unwrap_or_default();
+            let own = if n == node { line } else { None };
+            let level = prose::level(own.unwrap_or_else(first_line))
+                .or_else(|| if n == node { prose::level(prose_text) } else { None });
+            if let Some((failing, _)) = level {
+                return Some(failing);
+            }
+        }
+        self.record.envelope.failing
+    }
+
+    /// Level warn or worse, or no level and a status of 400 or more or a failure word.
+    pub fn failing(&self, node: NodeId, line: Option<&[u8]>) -> bool {
+        if let Some(failing) = self.level_of(node, line) {
+            return failing;
+        }
+        if self.statuses.iter().any(|s| *s >= 400) {
+            return true;
+        }
+        let views = self.views;
+        let says = |n: NodeId| views.text_of(n).is_some_and(|t| prose::says_failure(views.slice(t.prose)));
+        let around = views.holder(node).and_then(|o| views.nodes[o].parent);
+        says(node) || around.is_some_and(says)
+    }
+
+    /// The position of `start..end` in the prose of a text; `None` where codes mean nothing.
+    pub fn prose_position(&self, node: NodeId, text: &[u8], start: usize, end: usize) -> Option<Position> {
+        let before = &text[..start];
+        let after = &text[end..];
+        if is_nowhere(before, after) || prose::negated(text, start) {
+            return None;
+        }
+        let line = prose::line_around(text, start);
+        if written_form(before, after)
+            || is_csv_cell(&text[line.clone()], start - line.start, end - line.start)
+        {
+            return Some(Position::E3);
+        }
+        Some(if self.failing(node, Some(&text[line])) { Position::E4 } else { Position::Outside })
+    }
+}
+
+/// A status in a field of that name.
+pub fn http_status(value: &[u8]) -> Option<u16> {
+    let status: u16 = std::str::from_utf8(value).ok()?.trim().parse().ok()?;
+    (100..600).contains(&status).then_some(status)
+}
+
+/// A path segment, a fragment, a key, the name of a branch, topic, bucket, metric, test or file.
+fn is_nowhere(before: &[u8], after: &[u8]) -> bool {
+    let path = matches!(before.last(), Some(b'/' | b'#'))
+        || (after.first() == Some(&b'/')
+            && after.get(1).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_'));
+    let quoted_key =
+        matches!(after.first(), Some(b'"' | b'\'')) && after[1..].trim_ascii_start().first() == Some(&b':');
+    let key = after.first() == Some(&b'=') && after.get(1) != Some(&b'>') || quoted_key;
+    let cut = after.starts_with(b"...") || after.starts_with("…".as_bytes());
+    // `test_errors[invalid_client]` names a test.
+    let index =
+        before.last() == Some(&b'[') && before.len() > 1 && before[before.len() - 2].is_ascii_alphanumeric();
+    path || key || cut || index || is_named(before)
+}
+
+pub(super) fn is_named(before: &[u8]) -> bool {
+    const KINDS: [&[u8]; 6] = [b"branch", b"topic", b"bucket", b"metric", b"test", b"file"];
+    let trimmed = before.trim_ascii_end();
+    let trimmed = trimmed
+        .strip_suffix(b"\"")
+        .or_else(|| trimmed.strip_suffix(b"'"))
+        .unwrap_or(trimmed)
+        .trim_ascii_end();
+    let (word_end, marked) = match trimmed.last() {
+        Some(b':' | b'=') => (trimmed.len() - 1, true),
+        _ => (trimmed.len(), trimmed.len() < before.len()),
+    };
+    let word = prose::last_word(&trimmed[..word_end]).map(|r| &trimmed[r]);
+    marked && word.is_some_and(|w| KINDS.iter().any(|k| w.eq_ignore_ascii_case(k)))
+}
+
+/// `[code] text`, `"code" "text"`, `SomeError: code`, `SomeException(code`, `error: code`, `error code: code`.
+fn written_form(before: &[u8], after: &[u8]) -> bool {
+    match before.last() {
+        Some(b'[') if after.first() == Some(&b']') => {
+            return after[1..].iter().any(|b| !b.is_ascii_whitespace());
+        }
+        Some(b'"') if after.first() == Some(&b'"') => {
+            let rest = after[1..].trim_ascii_start();
+            if rest.len() + 1 < after.len() && rest.first() == Some(&b'"') {
+                return true;
+            }
+        }
+        _ => {}
+    }
+    let head = before.strip_suffix(b"\"").unwrap_or(before).trim_ascii_end();
+    let (name, colon) = match head.split_last() {
+        Some((b':' | b'=', rest)) => (rest, true),
+        Some((b'(', rest)) => (rest.trim_ascii_end(), false),
+        _ => return false,
+    };
+    let name = name.strip_suffix(b" code").or_else(|| name.strip_suffix(b" Code")).unwrap_or(name);
+    let Some(word) = prose::last_word(name).map(|r| &name[r]) else { return false };
+    word.ends_with(b"Exception") || word.ends_with(b"Error") || (colon && word.eq_ignore_ascii_case(b"error"))
+}
+
+/// One cell of a line of four or more cells.
+fn is_csv_cell(line: &[u8], start: usize, end: usize) -> bool {
+    if line.iter().filter(|b| **b == b',').count() < 3 {
+        return false;
+    }
+    let blank = |b: &u8| *b == b' ' || *b == b'"';
+    let before = line[..start].iter().rev().find(|b| !blank(b));
+    let after = line[end..].iter().find(|b| !blank(b));
+    matches!(before, None | Some(b',')) && matches!(after, None | Some(b','))
+}

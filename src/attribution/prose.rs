@@ -1,0 +1,209 @@
+//! Words of running text: levels, failure words, statuses, clauses, lists of codes.
+//!
+//! Everything is a bounded look at bytes; nothing knows providers. `position` decides with it where an error stands.
+
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::names;
+use super::views::MASK;
+
+/// How far into a line a level is looked for, in bytes.
+const LEVEL_WITHIN: usize = 160;
+
+/// A level word of a line: whether it says that something failed, and where it stands.
+pub fn level(line: &[u8]) -> Option<(bool, std::ops::Range<usize>)> {
+    let head = &line[..line.len().min(LEVEL_WITHIN)];
+    if let Some(failing) = klog(head) {
+        return Some((failing, 0..5));
+    }
+    let mut first = true;
+    for word in words(head) {
+        let text = &head[word.clone()];
+        if let Some(failing) = level_word(head, text, &word, first) {
+            return Some((failing, word));
+        }
+        first = false;
+    }
+    None
+}
+
+/// `E1121 10:00:02`
+fn klog(line: &[u8]) -> Option<bool> {
+    let line = line.trim_ascii_start();
+    let digits =
+        |range: std::ops::Range<usize>| line.get(range).is_some_and(|d| d.iter().all(u8::is_ascii_digit));
+    let shaped = digits(1..5) && line.get(5) == Some(&b' ') && digits(6..8) && line.get(8) == Some(&b':');
+    match line.first() {
+        Some(b'W' | b'E' | b'F') if shaped => Some(true),
+        Some(b'I') if shaped => Some(false),
+        _ => None,
+    }
+}
+
+fn level_word(line: &[u8], word: &[u8], at: &std::ops::Range<usize>, first: bool) -> Option<bool> {
+    let failing = spoken_level(word)?;
+    let before = at.start.checked_sub(1).map(|i| line[i]);
+    let after = line.get(at.end).copied();
+    let bracketed = matches!(before, Some(b'[' | b'(' | b'<')) && matches!(after, Some(b']' | b')' | b'>'));
+    let upper = word.iter().all(u8::is_ascii_uppercase);
+    let free = !matches!(before, Some(b'.' | b'/' | b'-')) && !matches!(after, Some(b'=' | b'/' | b'-'));
+    let opens = first
+        && line[..at.start].trim_ascii().is_empty()
+        && after.is_none_or(|b| b.is_ascii_whitespace() || matches!(b, b':' | b'-'));
+    (bracketed || (upper && free) || opens).then_some(failing)
+}
+
+fn spoken_level(word: &[u8]) -> Option<bool> {
+    (word.len() >= 3 && word[0].is_ascii_alphabetic()).then(|| names::level(word)).flatten()
+}
+
+/// `[A-Za-z0-9_]+` runs.
+pub fn words(text: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+    let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].iter().position(is_word)?;
+        let len = text[start..].iter().take_while(|b| is_word(b)).count();
+        at = start + len;
+        Some(start..at)
+    })
+}
+
+/// A word that says that something failed, or the name of an exception or error.
+pub fn says_failure(text: &[u8]) -> bool {
+    const FAILURES: [&[u8]; 10] = [
+        b"error",
+        b"failed",
+        b"failure",
+        b"rejected",
+        b"refused",
+        b"denied",
+        b"exception",
+        b"panic",
+        b"unable",
+        b"cannot",
+    ];
+    words(text).any(|word| {
+        let word = text[word].to_ascii_lowercase();
+        FAILURES.contains(&&word[..]) || word.ends_with(b"exception") || word.ends_with(b"error")
+    })
+}
+
+static STATUS: LazyLock<Regex> = LazyLock::new(|| {
+    let text = concat!(
+        r#"(?-u)(?:\bHTTP(?:/[0-9](?:\.[0-9])?"?)?|\bstatus(?: code)?[:=]?|->|=>|\bupstream|\banswered|Response Code:)\s*([1-5][0-9][0-9])\b"#,
+        r"|\b([45][0-9][0-9]) from\b",
+    );
+    Regex::new(text).expect("a constant that compiles")
+});
+
+/// HTTP statuses that a text names as such.
+pub fn statuses(text: &[u8], out: &mut Vec<u16>) {
+    if !text.iter().any(u8::is_ascii_digit) {
+        return;
+    }
+    for found in STATUS.captures_iter(text).take(16) {
+        let digits = found.get(1).or_else(|| found.get(2)).map(|m| m.as_bytes());
+        out.extend(digits.and_then(|d| std::str::from_utf8(d).ok()?.parse::<u16>().ok()));
+    }
+}
+
+/// The line of `text` that holds `at`.
+pub fn line_around(text: &[u8], at: usize) -> std::ops::Range<usize> {
+    let start = memchr::memrchr(b'\n', &text[..at]).map_or(0, |i| i + 1);
+    let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |i| at + i);
+    start..end
+}
+
+/// Whether `start..end` is a clause of its own: nothing but separators and what was read as something else around it,
+/// and no status number before it.
+pub fn fills_clause(text: &[u8], start: usize, end: usize) -> bool {
+    let ends = |b: u8| {
+        matches!(
+            b,
+            b':' | b';' | b',' | b'|' | b'(' | b')' | b'[' | b']' | b'\n' | b'"' | b'\'' | b'{' | b'}' | MASK
+        )
+    };
+    let before = text[..start].trim_ascii_end();
+    let after = text[end..].strip_prefix(b".").unwrap_or(&text[end..]).trim_ascii_start();
+    let free_before = before.last().is_none_or(|b| ends(*b))
+        || before.ends_with(b" -")
+        || before.ends_with(b"->")
+        || before.ends_with(b"=>");
+    let free_after =
+        after.first().is_none_or(|b| ends(*b)) || after.starts_with(b"- ") || after.starts_with(b"->");
+    free_before && free_after
+}
+
+/// `0 invalid_grant errors`, `no access_denied`, `without …`
+pub fn negated(text: &[u8], start: usize) -> bool {
+    let before = text[..start].strip_suffix(b"\"").unwrap_or(&text[..start]);
+    let trimmed = before.trim_ascii_end();
+    if trimmed.len() == before.len() {
+        return false;
+    }
+    let Some(word) = last_word(trimmed) else { return false };
+    let word = &trimmed[word];
+    word == b"0" || word.eq_ignore_ascii_case(b"no") || word.eq_ignore_ascii_case(b"without")
+}
+
+/// The word that ends `text`.
+pub fn last_word(text: &[u8]) -> Option<std::ops::Range<usize>> {
+    let len = text.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    (len > 0).then(|| text.len() - len..text.len())
+}
+
+/// Only blanks, commas, brackets, quotes and at most one and/or between two codes of a list.
+pub fn is_list_gap(gap: &[u8]) -> bool {
+    let is_mark = |b: &u8| {
+        b.is_ascii_whitespace() || matches!(b, b',' | b';' | b'|' | b'[' | b']' | b'"' | b'\'' | b'(' | b')')
+    };
+    let start = gap.iter().take_while(|b| is_mark(b)).count();
+    let end = gap.len() - gap[start..].iter().rev().take_while(|b| is_mark(b)).count();
+    matches!(&gap[start..end], b"" | b"and" | b"or")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_stand_in_many_places() {
+        for (line, failing) in [
+            ("2026-11-20T09:14:07Z ERROR 1 --- [x] c.a.B : y", Some(true)),
+            ("[warn] okta callback", Some(true)),
+            ("Error: Invalid key", Some(true)),
+            ("E1121 10:00:02.1 1 x.go:1] y", Some(true)),
+            ("I1121 10:00:02.1 1 x.go:1] y", Some(false)),
+            ("2026 INFO job error done", Some(false)),
+            ("an error happened", None),
+            ("x level=error", None),
+            ("/ERROR/x", None),
+        ] {
+            assert_eq!(level(line.as_bytes()).map(|l| l.0), failing, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_status_needs_a_word_or_arrow_before_it() {
+        let mut out = Vec::new();
+        statuses(b"GET /x -> 401, status=403 took 500 ms; HTTP/1.1\" 302 17; 400 from upstream", &mut out);
+        assert_eq!(out, [401, 403, 302, 400]);
+    }
+
+    #[test]
+    fn a_clause_is_what_separators_leave() {
+        let text = b"issue failed: KeyNotFound \x01\x01; 403 Forbidden";
+        assert!(fills_clause(text, 14, 25));
+        assert!(!fills_clause(text, 34, 43));
+    }
+
+    #[test]
+    fn zero_no_and_without_negate() {
+        assert!(negated(b"saw 0 invalid", 6));
+        assert!(negated(b"without \"x", 9));
+        assert!(!negated(b"10 x", 3));
+    }
+}

@@ -1,0 +1,72 @@
+//! All that one record says before any code is judged: its views, statuses, and evidence.
+
+use super::evidence::Evidence;
+use super::names::Field as Name;
+use super::position::http_status;
+use super::prose;
+use super::views::{Kind, NodeId, Views};
+use crate::catalogue::Catalogue;
+use crate::catalogue::compile::ProviderId;
+use crate::catalogue::schema::Needs;
+use crate::event::{Origin, Record};
+
+pub struct Reading<'a> {
+    pub catalogue: &'a Catalogue,
+    pub views: &'a Views,
+    pub record: &'a Record<'a>,
+    pub origin: &'a Origin,
+    /// HTTP statuses anywhere in the record.
+    pub statuses: Vec<u16>,
+    pub evidence: Vec<Evidence>,
+    /// Markers of those who are not loaded, as words.
+    pub foreign: Vec<String>,
+    /// Tenants of operator mappings that hold here.
+    pub mapped_tenants: Vec<(ProviderId, String)>,
+}
+
+impl<'a> Reading<'a> {
+    pub fn of(
+        catalogue: &'a Catalogue,
+        views: &'a Views,
+        record: &'a Record<'a>,
+        origin: &'a Origin,
+    ) -> Reading<'a> {
+        let mut reading = Reading {
+            catalogue,
+            views,
+            record,
+            origin,
+            statuses: Vec::new(),
+            evidence: Vec::new(),
+            foreign: Vec::new(),
+            mapped_tenants: Vec::new(),
+        };
+        reading.read_statuses();
+        reading.read_evidence();
+        reading
+    }
+
+    fn read_statuses(&mut self) {
+        for node in 0..self.views.nodes.len() {
+            self.statuses_of(node);
+        }
+    }
+
+    fn statuses_of(&mut self, node: NodeId) {
+        match &self.views.nodes[node].kind {
+            Kind::Text(text) => prose::statuses(self.views.slice(text.whole), &mut self.statuses),
+            Kind::Object(object) => {
+                let fields = object.fields.iter().filter(|f| f.name.is(Name::STATUS));
+                self.statuses.extend(fields.filter_map(|f| http_status(self.views.slice(f.value?))));
+            }
+        }
+    }
+
+    /// Whether the record holds what a matcher needs of its provider.
+    pub fn meets(&self, needs: Needs, provider: ProviderId) -> bool {
+        match needs {
+            Needs::Nothing => true,
+            Needs::Identity | Needs::Strong => self.evidence.iter().any(|e| e.provider == provider),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! `run`: the daemon on standard input or on files. What is wrong is said before anything is read.
+
+use std::io;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+
+use super::escape::Escaped;
+use super::output::{bytes, complain, counted, grouped, say};
+use super::{Exit, Outcome, Trouble};
+use crate::config::{self, ListenAddress, Settings, SourceFrom, SourceSetting};
+use crate::daemon::{self, Event, Feed, Finished, Parts};
+use crate::export::{self, Listeners, Shared};
+use crate::ledger::Totals;
+use crate::pipeline::{Engine, Join, Pipeline, Times};
+use crate::source::Source;
+use crate::source::follow::FollowedFile;
+use crate::source::stdin::{self, Stdin};
+use crate::telemetry::Telemetry;
+use crate::worker::{self, Ended};
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Copy standard input to standard output.
+    pub tee: bool,
+}
+
+pub fn run(settings: &Settings, options: &Options) -> Outcome {
+    let sources = sources(settings, options)?;
+    let engine = config::build_engine(settings).map_err(Trouble::NotStarted)?;
+    let (feeds, unreadable) = open(settings, options, &engine, &sources)?;
+    let listeners = bind(&settings.web.listen_addresses).map_err(Trouble::NotStarted)?;
+    let parts = Parts {
+        shared: shared(settings, &engine),
+        listeners,
+        feeds,
+        clock: worker::real_clock(),
+        linger: settings.web.linger,
+        lifetime: None,
+    };
+    let finished = daemon::run(parts, |event, _| tell(&event)).map_err(not_started)?;
+    say_totals(&finished);
+    Ok(if finished.failed || unreadable > 0 { Exit::Failed } else { Exit::Done })
+}
+
+pub(super) fn not_started(error: io::Error) -> Trouble {
+    Trouble::NotStarted(anyhow!(error).context("cannot start"))
+}
+
+/// What to read; standard input where nothing else is named.
+fn sources(settings: &Settings, options: &Options) -> Result<Vec<SourceSetting>, Trouble> {
+    let mut sources = settings.sources.clone();
+    if sources.is_empty() {
+        sources.push(SourceSetting::stdin());
+    }
+    for (place, source) in sources.iter().enumerate() {
+        if sources[..place].iter().any(|other| other.from == source.from) {
+            let name = Escaped(source.name.as_bytes());
+            return Err(Trouble::not_started(format_args!(
+                "{name} is named twice and would be counted twice"
+            )));
+        }
+    }
+    let reads_stdin = sources.iter().any(|source| source.from == SourceFrom::Stdin);
+    if options.tee && !reads_stdin {
+        let hint = "--tee copies standard input, which is not read when files are named; add --input -";
+        return Err(Trouble::not_started(hint));
+    }
+    match stdin::kind() {
+        stdin::Kind::Nothing if reads_stdin => Err(Trouble::not_started(
+            "there is nothing to read: standard input is closed or /dev/null.\n\
+             Pipe a log in:      some-service 2>&1 | faultline run\n\
+             or name files:      faultline run --input /var/log/app.log\n\
+             or see it at work:  faultline demo",
+        )),
+        stdin::Kind::Terminal if reads_stdin => {
+            say(format_args!(
+                "reading from this terminal: paste log lines, Ctrl-D ends. \
+                 Usually it is: some-service 2>&1 | faultline run"
+            ));
+            Ok(sources)
+        }
+        _ => Ok(sources),
+    }
+}
+
+/// Opens what can be opened; the rest is said and counted. An error where nothing is left.
+fn open(
+    settings: &Settings,
+    options: &Options,
+    engine: &Arc<Engine>,
+    sources: &[SourceSetting],
+) -> Result<(Vec<Feed>, usize), Trouble> {
+    let mut feeds = Vec::new();
+    let mut unreadable = 0;
+    for setting in sources {
+        let (source, path): (Box<dyn Source>, _) = match &setting.from {
+            SourceFrom::Stdin => (Box::new(Stdin::open()), None),
+            SourceFrom::File(path) => match FollowedFile::open(path) {
+                Ok(file) => (Box::new(file), Some(path.as_path())),
+                Err(error) => {
+                    complain(format_args!("{}: {error}", Escaped(path.as_os_str().as_encoded_bytes())));
+                    unreadable += 1;
+                    continue;
+                }
+            },
+        };
+        let settings = settings.pipeline(&setting.name, path, Join::Events, Times::Arrival);
+        let pipeline = Pipeline::new(engine.clone(), settings);
+        feeds.push(Feed { name: setting.name.clone(), source, pipeline, tee: options.tee && path.is_none() });
+    }
+    if feeds.is_empty() {
+        return Err(Trouble::not_started("no input can be read; nothing was started"));
+    }
+    Ok((feeds, unreadable))
+}
+
+pub(super) fn bind(addresses: &[ListenAddress]) -> anyhow::Result<Listeners> {
+    let resolved = addresses
+        .iter()
+        .map(|address| address.resolve().with_context(|| format!("cannot listen on {address}")))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    export::bind(&resolved).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "; another one is running there? Choose a port with --web.listen-address"
+            }
+            io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
+            _ => "",
+        };
+        anyhow!("{error}{hint}")
+    })
+}
+
+pub(super) fn shared(settings: &Settings, engine: &Engine) -> Arc<Shared> {
+    Arc::new(Shared::new(settings.ledger(engine), Telemetry::of_this_build()))
+}
+
+pub(super) fn tell(event: &Event<'_>) {
+    match event {
+        Event::Listening(addresses) => {
+            for address in *addresses {
+                say(format_args!("listening on http://{address}"));
+            }
+        }
+        Event::SourceEnded { name, ended: Ended::Failed(error) } => {
+            complain(format_args!("{}: {error}; what came before it was counted", Escaped(name.as_bytes())));
+        }
+        Event::SourceEnded { name, ended } => tracing::debug!(source = ?name, ?ended, "a source ended"),
+        Event::Lingering(time) => {
+            say(format_args!("all input has ended; serving for another {time:?}, Ctrl-C ends"));
+        }
+        Event::Second => {}
+    }
+}
+
+pub(super) fn say_totals(finished: &Finished) {
+    let Totals { counts, errors, ambiguous, foreign, tenants, .. } = &finished.totals;
+    say(format_args!(
+        "{} ({}) read: {} of known providers, {} tenants; {} ambiguous, {} foreign; {} without any",
+        counted(counts.lines, "line", "lines"),
+        bytes(counts.bytes),
+        counted(*errors, "error", "errors"),
+        grouped(*tenants),
+        grouped(*ambiguous),
+        grouped(*foreign),
+        counted(counts.unmatched, "line", "lines"),
+    ));
+    let skipped: u64 = counts.skipped.iter().sum();
+    if skipped > 0 {
+        say(format_args!("{} were read and not looked at (lines over the limit)", bytes(skipped)));
+    }
+    if finished.failed {
+        complain(format_args!("not all sources were read to their end"));
+    }
+}

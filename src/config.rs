@@ -1,1 +1,0 @@
-//! Text → Raw → Settings → built parts.

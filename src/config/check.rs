@@ -1,0 +1,170 @@
+//! `Raw` → [`Settings`]: every value checked, every error reported with its place. No file is opened here.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use super::raw::{Raw, RawFormat, RawLevel, RawLimits, RawLog, RawSource, RawWeb};
+use super::{Limits, Log, LogFormat, LogLevel, Rules, Settings, SourceFrom, SourceSetting, Web, units};
+use crate::catalogue::diagnostic::{Diagnostic, Diagnostics, Locator, Step, parse_yaml_located, quoted};
+
+/// The settings of a configuration text, or all that is wrong with it. `name` stands in the findings.
+pub fn parse(name: &str, text: &str) -> Result<Settings, Diagnostics> {
+    if is_blank(text) {
+        return Ok(Settings::default());
+    }
+    let (raw, locator) = parse_yaml_located::<Raw>(name, text)?;
+    let mut check = Check { locator, findings: Vec::new() };
+    let settings = check.settings(raw);
+    if check.findings.is_empty() { Ok(settings) } else { Err(Diagnostics::new(check.findings)) }
+}
+
+/// A file of comments only says nothing, which is allowed.
+fn is_blank(text: &str) -> bool {
+    text.lines()
+        .all(|line| matches!(line.trim_start().chars().next(), None | Some('#')) || line.trim() == "---")
+}
+
+struct Check<'t> {
+    locator: Locator<'t>,
+    findings: Vec<Diagnostic>,
+}
+
+impl Check<'_> {
+    fn settings(&mut self, raw: Raw) -> Settings {
+        let default = Settings::default();
+        Settings {
+            log: log(&raw.log, default.log),
+            web: self.web(raw.web, default.web),
+            sources: self.sources(raw.sources),
+            limits: self.limits(&raw.limits, default.limits),
+            rules: Rules { dirs: raw.rules.dirs.into_iter().map(PathBuf::from).collect() },
+        }
+    }
+
+    fn web(&mut self, raw: RawWeb, default: Web) -> Web {
+        let mut web = default;
+        if let Some(addresses) = raw.listen_addresses {
+            if addresses.is_empty() {
+                let hint = "leave it out for the default, or name at least one address";
+                self.find(&["web".into(), "listen_addresses".into()], "the list is empty", Some(hint.into()));
+            }
+            web.listen_addresses = Vec::new();
+            for (place, address) in addresses.iter().enumerate() {
+                let path = ["web".into(), "listen_addresses".into(), place.into()];
+                match address.parse() {
+                    Ok(address) => web.listen_addresses.push(address),
+                    Err(why) => {
+                        self.find(&path, format_args!("{} is no address", quoted(address)), Some(why))
+                    }
+                }
+            }
+        }
+        if let Some(linger) = &raw.linger {
+            match units::parse_duration(linger) {
+                Ok(duration) => web.linger = duration,
+                Err(why) => self.find(&["web".into(), "linger".into()], why, None),
+            }
+        }
+        web
+    }
+
+    fn sources(&mut self, raw: Vec<RawSource>) -> Vec<SourceSetting> {
+        let mut sources: Vec<SourceSetting> = Vec::new();
+        let mut names: HashMap<String, usize> = HashMap::new();
+        for (place, source) in raw.into_iter().enumerate() {
+            let path = ["sources".into(), Step::Index(place)];
+            let Some(source) = self.source(source, &path) else { continue };
+            if let Some(first) = names.insert(source.name.clone(), place) {
+                let message = format!(
+                    "the name {} is taken by source {} of this list",
+                    quoted(&source.name),
+                    first + 1
+                );
+                let hint = "the name is the metric label `source`; give each source its own";
+                self.find(&path, message, Some(hint.into()));
+            } else if sources.iter().any(|other| other.from == source.from) {
+                self.find(&path, "the same input is named twice", Some("it would be counted twice".into()));
+            }
+            sources.push(source);
+        }
+        sources
+    }
+
+    fn source(&mut self, raw: RawSource, path: &[Step<'_>; 2]) -> Option<SourceSetting> {
+        let mut source = match (raw.stdin, raw.file) {
+            (Some(true), None) => SourceSetting::stdin(),
+            (None | Some(false), Some(file)) if !file.is_empty() => {
+                SourceSetting { name: file.clone(), from: SourceFrom::File(file.into()) }
+            }
+            _ => {
+                let hint = "write `file: /var/log/app.log` or `stdin: true`";
+                self.find(path, "a source needs exactly one of `stdin: true` and `file`", Some(hint.into()));
+                return None;
+            }
+        };
+        if let Some(name) = raw.name {
+            if name.is_empty() || name.len() > 128 || name.contains(char::is_control) {
+                let message = format!("{} is no name", quoted(&name));
+                let hint = "1 to 128 bytes without control characters: it is a metric label";
+                self.find(&[path[0], path[1], "name".into()], message, Some(hint.into()));
+            }
+            source.name = name;
+        }
+        Some(source)
+    }
+
+    fn limits(&mut self, raw: &RawLimits, default: Limits) -> Limits {
+        let mut limits = default;
+        if let Some(size) = &raw.line_bytes_max {
+            match units::parse_size(size) {
+                Ok(bytes) => {
+                    limits.line_bytes_max = self.bounded("line_bytes_max", bytes, 1024..=64 << 20) as usize
+                }
+                Err(why) => self.find(&["limits".into(), "line_bytes_max".into()], why, None),
+            }
+        }
+        for (name, value, bounds, setting) in [
+            ("event_lines_max", raw.event_lines_max, 1..=100_000, &mut limits.event_lines_max),
+            ("tenants_max", raw.tenants_max, 0..=1_000_000, &mut limits.tenants_max),
+            ("series_max", raw.series_max, 100..=10_000_000, &mut limits.series_max),
+            ("sources_max", raw.sources_max, 1..=1_000_000, &mut limits.sources_max),
+        ] {
+            if let Some(value) = value {
+                *setting = self.bounded(name, value, bounds) as usize;
+            }
+        }
+        if let Some(ratio) = raw.expansion_ratio_max {
+            limits.expansion_ratio_max = self.bounded("expansion_ratio_max", ratio, 1..=1_000_000);
+        }
+        limits
+    }
+
+    fn bounded(&mut self, name: &str, value: u64, bounds: RangeInclusive<u64>) -> u64 {
+        if !bounds.contains(&value) {
+            let hint = format!("from {} to {}", bounds.start(), bounds.end());
+            self.find(&["limits".into(), name.into()], format_args!("{value} is out of bounds"), Some(hint));
+        }
+        value.clamp(*bounds.start(), *bounds.end())
+    }
+
+    fn find(&mut self, path: &[Step<'_>], message: impl Display, hint: Option<String>) {
+        self.findings.push(self.locator.finding(path, message.to_string(), hint));
+    }
+}
+
+fn log(raw: &RawLog, default: Log) -> Log {
+    Log {
+        level: raw.level.map_or(default.level, |level| match level {
+            RawLevel::Debug => LogLevel::Debug,
+            RawLevel::Info => LogLevel::Info,
+            RawLevel::Warn => LogLevel::Warn,
+            RawLevel::Error => LogLevel::Error,
+        }),
+        format: raw.format.map_or(default.format, |format| match format {
+            RawFormat::Text => LogFormat::Text,
+            RawFormat::Json => LogFormat::Json,
+        }),
+    }
+}

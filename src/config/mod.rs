@@ -1,0 +1,165 @@
+//! Configuration in three stages: text → `Raw` (serde, unknown fields refused) → [`Settings`] (checked, no I/O) → built
+//! parts. Everything has a default, so that no file is needed; flags override what the file says.
+//!
+//! `raw` is the text's shape, `check` turns it into settings and reports every error at once, `units` reads sizes,
+//! durations and addresses, `build` opens files and makes the engine. The documented file is `deploy/faultline.yaml`.
+
+mod raw;
+mod check;
+mod units;
+mod build;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use build::{build_engine, load};
+pub use check::parse;
+pub use units::{ListenAddress, parse_duration};
+
+/// Where `/metrics` is served unless something else is said.
+pub const LISTEN_ADDRESS: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 10510);
+
+/// How often a worker hands over what it counted.
+pub const TICK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Everything that can be set, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub log: Log,
+    pub web: Web,
+    /// Empty: standard input.
+    pub sources: Vec<SourceSetting>,
+    pub limits: Limits,
+    pub rules: Rules,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    pub level: LogLevel,
+    pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Web {
+    pub listen_addresses: Vec<ListenAddress>,
+    /// How long to go on serving after the end of all input.
+    pub linger: Duration,
+}
+
+/// One thing to read. `name` is the value of the metric label `source`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSetting {
+    pub name: String,
+    pub from: SourceFrom,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceFrom {
+    Stdin,
+    /// Read from the start, then followed.
+    File(PathBuf),
+}
+
+impl SourceSetting {
+    pub fn stdin() -> SourceSetting {
+        SourceSetting { name: "stdin".to_owned(), from: SourceFrom::Stdin }
+    }
+
+    /// `-` is standard input, as everywhere.
+    pub fn of_path(path: PathBuf) -> SourceSetting {
+        if path.as_os_str() == "-" {
+            return SourceSetting::stdin();
+        }
+        SourceSetting { name: path.to_string_lossy().into_owned(), from: SourceFrom::File(path) }
+    }
+}
+
+/// Bounds. Each has a counter for the times it was hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a line, or of lines joined to one event, that are looked at.
+    pub line_bytes_max: usize,
+    /// Lines that are joined to one event, such as a stack trace.
+    pub event_lines_max: usize,
+    /// Tenants with series of their own.
+    pub tenants_max: usize,
+    /// Series of each metric.
+    pub series_max: usize,
+    /// Values of the label `source`.
+    pub sources_max: usize,
+    /// How many times its size a compressed input may unpack to, past the first 256 MiB.
+    pub expansion_ratio_max: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Directories of rule files that add to the built-in packs or replace them.
+    pub dirs: Vec<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            log: Log { level: LogLevel::Info, format: LogFormat::Text },
+            web: Web { listen_addresses: vec![LISTEN_ADDRESS.into()], linger: Duration::ZERO },
+            sources: Vec::new(),
+            limits: Limits {
+                line_bytes_max: 1024 * 1024,
+                event_lines_max: 512,
+                tenants_max: 1_000,
+                series_max: 10_000,
+                sources_max: 1_000,
+                expansion_ratio_max: 250,
+            },
+            rules: Rules::default(),
+        }
+    }
+}
+
+/// What the command line says; everything it says beats the file.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    pub config_file: Option<PathBuf>,
+    pub log_level: Option<LogLevel>,
+    pub log_format: Option<LogFormat>,
+    pub listen_addresses: Vec<ListenAddress>,
+    pub linger: Option<Duration>,
+    pub inputs: Vec<PathBuf>,
+    pub rules_dirs: Vec<PathBuf>,
+}
+
+impl Settings {
+    pub fn overridden_by(mut self, flags: &Flags) -> Settings {
+        self.log.level = flags.log_level.unwrap_or(self.log.level);
+        self.log.format = flags.log_format.unwrap_or(self.log.format);
+        self.web.linger = flags.linger.unwrap_or(self.web.linger);
+        if !flags.listen_addresses.is_empty() {
+            self.web.listen_addresses = flags.listen_addresses.clone();
+        }
+        if !flags.inputs.is_empty() {
+            self.sources = flags.inputs.iter().cloned().map(SourceSetting::of_path).collect();
+        }
+        if !flags.rules_dirs.is_empty() {
+            self.rules.dirs = flags.rules_dirs.clone();
+        }
+        self
+    }
+}

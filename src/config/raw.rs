@@ -1,0 +1,69 @@
+//! The text of a configuration file as serde sees it. Every field may be left out; what a value means is checked later.
+
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Raw {
+    pub log: RawLog,
+    pub web: RawWeb,
+    pub sources: Vec<RawSource>,
+    pub limits: RawLimits,
+    pub rules: RawRules,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLog {
+    pub level: Option<RawLevel>,
+    pub format: Option<RawFormat>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWeb {
+    pub listen_addresses: Option<Vec<String>>,
+    pub linger: Option<String>,
+}
+
+/// Exactly one of `stdin` and `file`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawSource {
+    pub name: Option<String>,
+    pub stdin: Option<bool>,
+    pub file: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLimits {
+    pub line_bytes_max: Option<String>,
+    pub event_lines_max: Option<u64>,
+    pub tenants_max: Option<u64>,
+    pub series_max: Option<u64>,
+    pub sources_max: Option<u64>,
+    pub expansion_ratio_max: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRules {
+    pub dirs: Vec<String>,
+}

@@ -1,0 +1,64 @@
+//! What was read per source and what became of it; one row a source, in the order of their names.
+//!
+//! Sources come from settings, not from input, but a glob or a topic list may name many: their number is limited too,
+//! and those without room share the row `_other`.
+
+use std::collections::BTreeMap;
+
+use super::labels;
+use crate::aggregation::clean_name;
+use crate::event::{Delta, Label, Millis, SkipReason, SourceCounts, reserved};
+
+#[derive(Debug)]
+pub(super) struct Source {
+    pub block: Box<str>,
+    /// By [`SkipReason`] in the order of `ALL`.
+    pub skipped_blocks: [Box<str>; SkipReason::ALL.len()],
+    pub counts: SourceCounts,
+    pub pending_bytes: u64,
+    pub up: bool,
+    pub last_event: Option<Millis>,
+}
+
+#[derive(Debug)]
+pub(super) struct Sources {
+    rows: BTreeMap<Label, Source>,
+    sources_max: usize,
+}
+
+impl Sources {
+    pub fn new(sources_max: usize) -> Sources {
+        Sources { rows: BTreeMap::new(), sources_max }
+    }
+
+    pub fn rows(&self) -> &BTreeMap<Label, Source> {
+        &self.rows
+    }
+
+    /// The row of a source as it is configured; born if need be.
+    pub fn named(&mut self, source: &str) -> &mut Source {
+        self.row(clean_name(source))
+    }
+
+    pub fn commit(&mut self, delta: &Delta) {
+        let source = self.row(delta.source.clone());
+        source.counts.merge(&delta.counts);
+        source.pending_bytes = delta.pending_bytes;
+        source.last_event = source.last_event.max(delta.last_event);
+    }
+
+    fn row(&mut self, mut source: Label) -> &mut Source {
+        if self.rows.len() >= self.sources_max && !self.rows.contains_key(&source) {
+            source = reserved::OTHER.into();
+        }
+        self.rows.entry(source).or_insert_with_key(|source| Source {
+            block: labels::block(&[("source", source)]),
+            skipped_blocks: SkipReason::ALL
+                .map(|reason| labels::block(&[("source", source), ("reason", reason.name())])),
+            counts: SourceCounts::default(),
+            pending_bytes: 0,
+            up: true,
+            last_event: None,
+        })
+    }
+}
