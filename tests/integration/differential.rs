@@ -103,8 +103,15 @@ impl Pair<'_> {
         (real != plain).then_some((real, plain))
     }
 
-    /// Leaves parts out, halves first, as long as the two still differ.
+    /// Verdicts and providers of both sides: what a shorter line must keep.
+    fn kinds(&mut self, record: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
+        let kinds = |all: Vec<String>| all.iter().map(|one| one.split(' ').take(2).collect()).collect();
+        self.differ(record).map(|(real, plain)| (kinds(real), kinds(plain)))
+    }
+
+    /// Leaves parts out, halves first, as long as the two still differ in the same way.
     fn shrunk(&mut self, record: &[u8]) -> Vec<u8> {
+        let kinds = self.kinds(record);
         let mut record = record.to_vec();
         let mut part = record.len() / 2;
         while part > 0 {
@@ -112,7 +119,7 @@ impl Pair<'_> {
             while at < record.len() {
                 let mut shorter = record.clone();
                 shorter.drain(at..(at + part).min(record.len()));
-                if self.differ(&shorter).is_some() {
+                if self.kinds(&shorter) == kinds {
                     record = shorter;
                 } else {
                     at += part;

@@ -79,7 +79,9 @@ impl Judge<'_> {
     fn all(&self, hits: &[Hit]) -> Vec<Found> {
         let mut units: BTreeMap<Unit, Vec<(&Hit, Option<usize>)>> = BTreeMap::new();
         for hit in hits {
-            let proof = self.evidence.proof(self.places, hit.view, hit.start);
+            let same = |other: &&Hit| other.unit == hit.unit && other.literal == hit.literal && other.is_code == hit.is_code;
+            let owners: BTreeSet<usize> = hits.iter().filter(same).map(|other| other.provider).collect();
+            let proof = self.evidence.proof(self.places, hit.view, hit.start, &owners);
             if Evidence::satisfies(hit.needs, proof, hit.provider) {
                 units.entry(hit.unit).or_default().push((hit, proof.map(|(provider, _)| provider)));
             }
@@ -142,12 +144,8 @@ impl Judge<'_> {
         }
         let label_count = |rows: &BTreeSet<usize>| rows.iter().map(|row| &self.catalogue.rows[*row].rule.code).collect::<BTreeSet<_>>().len();
         let (exact, coarse): (Vec<_>, Vec<_>) = codes.into_iter().partition(|(_, rows, _)| label_count(rows) == 1);
-        let mut found: Vec<Found> = exact.iter().map(|(_, rows, hit)| self.resolve(provider, rows.clone(), hit, false)).collect();
         if !exact.is_empty() {
-            let wires: BTreeSet<&String> = exact.iter().flat_map(|(_, rows, _)| rows).filter_map(|row| self.catalogue.rows[*row].rule.wire.as_ref()).collect();
-            let others = coarse.iter().filter(|(literal, ..)| !wires.contains(literal));
-            found.extend(others.map(|(_, rows, hit)| self.resolve(provider, rows.clone(), hit, false)));
-            return found;
+            return exact.iter().map(|(_, rows, hit)| self.resolve(provider, rows.clone(), hit, false)).collect();
         }
         let messages: Vec<&&Hit> = hits.iter().filter(|hit| hit.kind == Kind::Message || (hit.kind == Kind::Fields && !hit.is_code)).collect();
         let longest = messages.iter().min_by_key(|hit| (std::cmp::Reverse(hit.weight), hit.view, hit.start));
@@ -291,9 +289,14 @@ impl Judge<'_> {
         let mut found = self.open(None, BTreeSet::new(), hits[0]);
         let mut labels = BTreeSet::new();
         for provider in providers {
-            let rows = hits.iter().filter(|hit| hit.provider == provider).flat_map(|hit| hit.rows.iter().copied()).collect();
-            let one = self.resolve(provider, rows, hits[0], !hits[0].is_code);
+            let mut rows: BTreeSet<usize> = hits.iter().filter(|hit| hit.provider == provider).flat_map(|hit| hit.rows.iter().copied()).collect();
             let id = &self.catalogue.providers[provider];
+            if !hits[0].is_code {
+                keep(&mut rows, |row| !self.catalogue.rows[*row].rule.retired);
+                found.candidates.extend(rows.iter().map(|row| format!("{id}:{}", self.catalogue.rows[*row].rule.code)));
+                continue;
+            }
+            let one = self.resolve(provider, rows, hits[0], false);
             labels.extend(one.code.clone());
             found.candidates.extend(one.code.iter().map(|code| format!("{id}:{code}")).chain(one.candidates));
         }

@@ -2,7 +2,7 @@
 //!
 //! The nearest place that says anything decides: own clause, own text, own object, then each enclosing text and object
 //! outwards, at last the record. Inside a place a host beats a foreign marker (a shape beats that too), a foreign
-//! marker beats an identity, an identity beats a shape; two providers of one strength prove nobody.
+//! marker beats an identity, an identity beats a shape; two owners of one strength prove nobody.
 
 use super::Mapped;
 use super::hits::clause;
@@ -91,8 +91,8 @@ impl Evidence {
         self.marks.iter().any(|mark| mark.provider.is_none())
     }
 
-    /// Who is proven where a literal stands, and by what.
-    pub fn proof(&self, places: &Places, view: usize, at: usize) -> Option<(usize, Strength)> {
+    /// Which of a literal's owners is proven where it stands, and by what.
+    pub fn proof(&self, places: &Places, view: usize, at: usize, owners: &BTreeSet<usize>) -> Option<(usize, Strength)> {
         let views = places.views;
         let mut at = at;
         for above in views.up(view) {
@@ -102,21 +102,21 @@ impl Evidence {
                     let in_clause = |mark: &&Mark| mark.view == Some(above) && mark.strength == Strength::Host && clause(text, mark.at) == own;
                     let name = left_name(places, above, text, at);
                     let near_name = name.as_ref().filter(|name| clause(text, name.at) == own);
-                    self.judge(in_clause, near_name).or_else(|| {
+                    self.judge(in_clause, near_name, owners).or_else(|| {
                         let lines: Vec<usize> = text.line_objects.values().copied().collect();
                         let in_text = |mark: &&Mark| mark.view.is_some_and(|view| view == above || lines.iter().any(|line| belongs(views, view, *line)));
                         let in_text = |mark: &&Mark| in_text(mark) && mark.strength != Strength::Shape;
-                        self.judge(in_text, name.as_ref())
+                        self.judge(in_text, name.as_ref(), owners)
                     })
                 }
-                None => self.judge(|mark| mark.view.is_some_and(|view| belongs(views, view, above)), None),
+                None => self.judge(|mark| mark.view.is_some_and(|view| belongs(views, view, above)), None, owners),
             };
             if let Some(judged) = judged {
                 return judged.provider();
             }
             at = views.all[above].at;
         }
-        self.judge(|mark| mark.strength != Strength::Shape && !mark.local, None)?.provider()
+        self.judge(|mark| mark.strength != Strength::Shape && !mark.local, None, owners)?.provider()
     }
 
     pub fn satisfies(needs: Needs, proof: Option<(usize, Strength)>, provider: usize) -> bool {
@@ -128,26 +128,34 @@ impl Evidence {
         }
     }
 
-    /// What the marks of one place say; `None` where they say nothing.
-    fn judge(&self, here: impl Fn(&&Mark) -> bool, name: Option<&LeftName>) -> Option<Judged> {
+    /// What the marks of one place say; `None` where they say nothing. Only an owner of the code can be proven: marks of
+    /// others prove nobody, and hide what is farther.
+    fn judge(&self, here: impl Fn(&&Mark) -> bool, name: Option<&LeftName>, owners: &BTreeSet<usize>) -> Option<Judged> {
         let marks: Vec<&Mark> = self.marks.iter().filter(here).filter(|mark| mark.provider.is_some() || !self.ignore_foreign).collect();
-        let of = |strength: Strength| -> BTreeSet<usize> { marks.iter().filter(|mark| mark.strength == strength).filter_map(|mark| mark.provider).collect() };
-        let settled = |providers: BTreeSet<usize>, strength: Strength| match providers.len() {
-            0 => None,
-            1 => providers.first().map(|provider| Judged::Proven(*provider, strength)),
-            _ => Some(Judged::Nobody),
+        if marks.is_empty() && name.is_none() {
+            return None;
+        }
+        let settled = |strength: Strength| {
+            let of: BTreeSet<usize> = marks.iter().filter(|mark| mark.strength == strength).filter_map(|mark| mark.provider).collect();
+            let mut proven = of.intersection(owners);
+            match (proven.next(), proven.next()) {
+                (None, _) => None,
+                (Some(one), None) => Some(Judged::Proven(*one, strength)),
+                _ => Some(Judged::Nobody),
+            }
         };
-        let shape = settled(of(Strength::Shape), Strength::Shape);
-        if let Some(host) = settled(of(Strength::Host), Strength::Host) {
+        let shape = settled(Strength::Shape);
+        if let Some(host) = settled(Strength::Host) {
             return Some(host);
         }
         if marks.iter().any(|mark| mark.provider.is_none()) {
             return Some(shape.unwrap_or(Judged::Nobody));
         }
         if let Some(name) = name {
-            return Some(name.provider.map_or(Judged::Nobody, |provider| Judged::Proven(provider, Strength::Identity)));
+            let owner = name.provider.filter(|provider| owners.contains(provider));
+            return Some(owner.map_or(Judged::Nobody, |owner| Judged::Proven(owner, Strength::Identity)));
         }
-        settled(of(Strength::Identity), Strength::Identity).or(shape)
+        Some(settled(Strength::Identity).or(shape).unwrap_or(Judged::Nobody))
     }
 }
 
@@ -338,19 +346,20 @@ impl Collector<'_> {
 
     fn object(&mut self, view: usize, object: &Object) {
         if object.style == Style::Query {
-            return self.query(view, object);
+            self.query(view, object);
+            return self.shapes(view, object);
         }
         for field in &object.fields {
             let at = field.view.map_or(0, |view| self.views.all[view].at);
             let address = field.value.contains("://") || field.value.contains(['?', '@']);
-            let name = normal(&field.name);
+            let name = &field.normal;
             let last = normal(field.name.strip_suffix(".name").unwrap_or(&field.name).rsplit('.').next().unwrap_or(""));
             let known = IDENTITY_KEYS.contains(&name.as_str()) || IDENTITY_KEYS.contains(&last.as_str());
             if (known || last == "name") && !address {
                 self.identity(&field.value, Some(view), at, !known);
             }
             // {"idp": {"name": "okta"}}
-            let nested = IDENTITY_KEYS.contains(&normal(&self.views.all[view].key).as_str()) && name == "name";
+            let nested = IDENTITY_KEYS.contains(&normal(&self.views.all[view].key).as_str()) && field.normal == "name";
             if let (true, Some(above)) = (nested, self.views.all[view].parent) {
                 self.identity(&field.value, Some(above), at, false);
             }
@@ -370,7 +379,7 @@ impl Collector<'_> {
                 })
             };
             let prefixes = &pack.pack.evidence.strong.event_types;
-            let event = object.fields.iter().any(|field| normal(&field.name) == "eventtype" && prefixes.iter().any(|prefix| field.value.starts_with(prefix.as_str())));
+            let event = object.fields.iter().any(|field| field.normal == "eventtype" && prefixes.iter().any(|prefix| field.value.starts_with(prefix.as_str())));
             if event || pack.shapes.iter().any(fits) {
                 found.insert(pack.provider);
             }
@@ -382,7 +391,7 @@ impl Collector<'_> {
 
     /// The address that carries an error: names in its first two path segments, its host, its `iss`.
     fn query(&mut self, view: usize, object: &Object) {
-        if !object.fields.iter().any(|field| is_error_key(&normal(&field.name))) {
+        if !object.fields.iter().any(|field| is_error_key(&field.normal)) {
             return;
         }
         let path = match object.address.split_once("://") {

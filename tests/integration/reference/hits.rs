@@ -2,7 +2,7 @@
 
 use super::literals::{Catalogue, Class, FieldPair, FieldsForm, Wanted, whole_token};
 use super::positions::{Places, Position, fills_clause};
-use super::views::{Field, Object, Style, Text, Views, normal, says_something};
+use super::views::{Field, Object, Style, Text, Views, says_something};
 use super::wrappers::Unwrapped;
 use faultline::catalogue::schema::{Needs, Place};
 
@@ -128,7 +128,7 @@ impl HitFinder<'_> {
     }
 
     fn tokens(&self, view: usize, text: &Text, messages: &[(usize, usize)], hits: &mut Vec<Hit>) {
-        for (start, end, index) in self.catalogue.tokens_in(&text.prose) {
+        for (start, end, index) in text.tokens.iter().copied() {
             if messages.iter().any(|span| span.0 <= start && end <= span.1) {
                 continue;
             }
@@ -227,7 +227,16 @@ impl HitFinder<'_> {
     }
 
     fn fields(&self, view: usize, object: &Object, hits: &mut Vec<Hit>) {
+        let mut absent = None;
         for form in &self.catalogue.fields {
+            // the rules of one form have the same fields: where one is missing, it is missing for all
+            if absent == Some(form.form) {
+                continue;
+            }
+            if form.pairs.iter().any(|pair| self.fields_named(pair, object).is_empty()) {
+                absent = Some(form.form);
+                continue;
+            }
             if form.place == Some(Place::Query) && object.style != Style::Query {
                 continue;
             }
@@ -242,7 +251,7 @@ impl HitFinder<'_> {
             let other = others.filter_map(|field| self.places.field_position(view, &field.name)).next();
             position = other.unwrap_or(position);
             // a path that a pack writes out beside another field (`outcome.reason`) is an error position itself
-            let dotted = form.pairs.iter().any(|pair| pair.telling && pair.names.iter().any(|name| name.contains('.')));
+            let dotted = form.pairs.iter().any(|pair| pair.telling && pair.names.iter().any(|name| name.dotted.is_some()));
             let paired = dotted && form.pairs.len() > 1 && position == Position::Outside;
             let style = object.style;
             hits.push(Hit {
@@ -282,12 +291,10 @@ impl HitFinder<'_> {
     fn fields_named<'v>(&'v self, pair: &FieldPair, object: &'v Object) -> Vec<&'v Field> {
         let mut found = Vec::new();
         for name in &pair.names {
-            let wanted = normal(name);
-            let named = |field: &&Field| normal(&field.name) == wanted || normal(field.name.rsplit('.').next().unwrap_or("")) == wanted;
-            found.extend(object.fields.iter().filter(named));
-            if let Some((outer, inner)) = name.split_once('.') {
-                let below = object.fields.iter().filter(|field| normal(&field.name) == normal(outer)).filter_map(|field| self.views.object(field.view?));
-                found.extend(below.flat_map(|below| below.fields.iter().filter(|field| normal(&field.name) == normal(inner))));
+            found.extend(object.fields.iter().filter(|field| field.normal == name.whole || field.last == name.whole));
+            if let Some((outer, inner)) = &name.dotted {
+                let below = object.fields.iter().filter(|field| field.normal == *outer).filter_map(|field| self.views.object(field.view?));
+                found.extend(below.flat_map(|below| below.fields.iter().filter(|field| field.normal == *inner)));
             }
         }
         found

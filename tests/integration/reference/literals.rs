@@ -2,6 +2,7 @@
 
 use super::packs::Library;
 use super::patterns::{Pattern, Stop};
+use super::views::normal;
 use faultline::catalogue::schema::{ClassMark, Form, ForeignEvidence, Needs, OneOrMany, Pack, Place, Rule, RuleClass, Shape, UnknownCodes};
 use memchr::memmem::Finder;
 use regex::Regex;
@@ -93,9 +94,22 @@ pub struct FieldsForm {
     pub class: Class,
 }
 
+/// A field name of a form, without case and separators.
+pub struct FieldName {
+    pub whole: String,
+    /// Of `outcome.reason`: outer and inner name.
+    pub dotted: Option<(String, String)>,
+}
+
+impl FieldName {
+    fn new(name: &str) -> FieldName {
+        FieldName { whole: normal(name), dotted: name.split_once('.').map(|(outer, inner)| (normal(outer), normal(inner))) }
+    }
+}
+
 pub struct FieldPair {
-    /// Alternatives, as written (`errorCode`, `outcome.reason`).
-    pub names: Vec<String>,
+    /// Alternatives.
+    pub names: Vec<FieldName>,
     pub wanted: Wanted,
     /// Holds the rule's code or message, not a constant of the form.
     pub telling: bool,
@@ -402,7 +416,7 @@ impl Gathered {
                     (literal, is_code) = (text.clone(), !template.contains("{message}"));
                 }
                 let own = OWN.iter().any(|own| template.contains(own)) || telling.is_none();
-                pairs.push(FieldPair { names: names.split('|').map(str::to_string).collect(), wanted, telling: own });
+                pairs.push(FieldPair { names: names.split('|').map(FieldName::new).collect(), wanted, telling: own });
             }
             let class = if is_code { mark(code_mark, form.class) } else { mark(message_mark, form.class) };
             self.fields.push(FieldsForm { form: self.forms, provider, row, pairs, place: form.place, needs, literal, is_code, class });

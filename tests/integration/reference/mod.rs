@@ -46,8 +46,11 @@ impl Reference {
     pub fn classify(&self, record: &[u8], mapping: &[Mapped]) -> Vec<Fault> {
         let unwrapped = wrappers::unwrap(record);
         let views = views::Views::read(&unwrapped, &self.catalogue);
-        let evidence = evidence::Evidence::collect(&views, &unwrapped, &self.catalogue, mapping);
         let hits = hits::find(&views, &unwrapped, &self.catalogue);
+        if hits.is_empty() {
+            return Vec::new();
+        }
+        let evidence = evidence::Evidence::collect(&views, &unwrapped, &self.catalogue, mapping);
         decide::decide(&views, &unwrapped, &evidence, hits, &self.catalogue, mapping)
     }
 }

@@ -144,7 +144,7 @@ fn key_before(text: &str, end: usize, free_from: usize) -> Option<(usize, &str)>
 /// (their quotes stand), objects by `OBJECT`.
 pub fn dead_stretches(text: &str) -> Vec<(usize, usize)> {
     static SELECTOR: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"[A-Za-z_:][A-Za-z0-9_:]*\{\s*[A-Za-z_][A-Za-z0-9_]*\s*(?:=~|!~|!=|=)\s*"[^{}]*\}"#).expect("valid"));
+        LazyLock::new(|| Regex::new(r#"[A-Za-z0-9_:.-]*[A-Za-z0-9_:]\{\s*[A-Za-z_][A-Za-z0-9_]*\s*(?:=~|!~|!=|=)\s*"[^{}]*\}"#).expect("valid"));
     static SQL: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r"(?i)\b(?:select\b[^;\n\x01]{1,400}?\bfrom\b|update\s+\S{1,100}\s+set\b|where\s+[\w.]+\s*(?:=|in\b|like\b|<|>|!))[^;\n\x01]*",
@@ -254,19 +254,9 @@ pub fn elements(text: &str) -> Vec<Claim> {
         .collect()
 }
 
-/// Runs without blanks that hold percent escapes and are no plain address: `%27acr_values%27%20not%20supported.`
-pub fn encoded_runs(text: &str) -> Vec<(usize, usize)> {
+/// A value that is encoded as a whole: one run without blanks that holds percent escapes and is no plain address.
+pub fn encoded_value(text: &str) -> bool {
     static ESCAPE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"%[0-9A-Fa-f]{2}").expect("valid"));
-    let stops = |c: char| c.is_whitespace() || "\"<>".contains(c) || c == OBJECT || c == FIELD;
-    let mut runs = Vec::new();
-    let mut at = 0;
-    for run in text.split(stops) {
-        let plain_address = run.contains("://") || run.starts_with('/');
-        if !plain_address && ESCAPE.is_match(run) {
-            runs.push((at, at + run.len()));
-        }
-        at += run.len();
-        at += text[at..].chars().next().map_or(0, char::len_utf8);
-    }
-    runs
+    let run = !text.contains(|c: char| c.is_whitespace() || "\"<>".contains(c) || c == OBJECT || c == FIELD);
+    run && !text.contains("://") && !text.starts_with('/') && ESCAPE.is_match(text)
 }

@@ -105,9 +105,9 @@ impl Places<'_> {
                 return true;
             }
         }
-        let mut codes: Vec<(usize, usize)> = self.catalogue.tokens_in(&text.prose).into_iter()
+        let mut codes: Vec<(usize, usize)> = text.tokens.iter()
             .filter(|(_, _, token)| !self.catalogue.tokens[*token].name_only)
-            .map(|(start, end, _)| (start, end))
+            .map(|(start, end, _)| (*start, *end))
             .collect();
         for syntax in self.catalogue.packs.iter().filter_map(|pack| pack.syntax.as_ref()) {
             let whole = |found: &(usize, usize)| super::literals::whole_token(&text.prose, found.0, found.1);
@@ -153,9 +153,8 @@ impl Places<'_> {
             return None;
         }
         let beside = object.fields.iter().any(|field| {
-            let name = normal(field.name.rsplit('.').next().unwrap_or(&field.name));
             let nested = field.view.is_some_and(|view| self.views.object(view).is_some());
-            is_error_key(&name) && (nested || says_something(&field.value))
+            is_error_key(&field.last) && (nested || says_something(&field.value))
         });
         let failed = beside || statuses_of(object).iter().any(|status| *status >= 400) || level_of(object) == Some(true);
         let below = path[1..].iter().any(|above| BELOW.contains(&above.as_str()));
@@ -176,7 +175,16 @@ impl Places<'_> {
             }
             at = self.views.all[above].at;
         }
-        self.record.failing.unwrap_or_else(|| self.failure_beside(view, start, end))
+        self.record.failing.or_else(|| self.level_elsewhere()).unwrap_or_else(|| self.failure_beside(view, start, end))
+    }
+
+    /// A level in a part of the record that does not enclose the place: one that is bad is enough.
+    fn level_elsewhere(&self) -> Option<bool> {
+        let said: Vec<bool> = self.views.all.iter().filter(|view| !view.dead && !view.below_query).filter_map(|view| match &view.body {
+            super::views::Body::Object(object) if object.style != Style::Query => level_of(object),
+            _ => None,
+        }).collect();
+        (!said.is_empty()).then(|| said.contains(&true))
     }
 
     fn failure_beside(&self, view: usize, start: usize, end: usize) -> bool {
@@ -286,7 +294,7 @@ pub fn level_of(object: &Object) -> Option<bool> {
 fn statuses_of(object: &Object) -> Vec<u16> {
     let named = |name: &str| name == "http" || name == "responsecode" || name.ends_with("status") || name.ends_with("statuscode");
     object.fields.iter()
-        .filter(|field| named(&normal(&field.name)))
+        .filter(|field| named(&field.normal))
         .filter_map(|field| field.value.trim().parse::<u16>().ok())
         .filter(|status| (100..600).contains(status))
         .collect()

@@ -44,6 +44,8 @@ pub struct Text {
     pub inner: Vec<(usize, usize)>,
     /// Whole messages in `readable`: start, end, index in the catalogue.
     pub messages: Vec<(usize, usize, usize)>,
+    /// Whole tokens in `prose`: start, end, index in the catalogue.
+    pub tokens: Vec<(usize, usize, usize)>,
     /// The end of the text is missing.
     pub cut: bool,
     /// Line number → the object of that line's pairs.
@@ -70,6 +72,9 @@ pub struct Object {
 
 pub struct Field {
     pub name: String,
+    /// The name without case and separators, and its last dotted part likewise.
+    pub normal: String,
+    pub last: String,
     /// Empty for objects and arrays.
     pub value: String,
     /// Fields with the same number are scalars of one array.
@@ -133,7 +138,7 @@ impl Views {
 impl Object {
     /// The last value of a field whose normalised name is one of `names`, if it says anything.
     pub fn value(&self, is_wanted: impl Fn(&str) -> bool) -> Option<&str> {
-        self.fields.iter().rev().find(|field| is_wanted(&normal(&field.name)) && says_something(&field.value)).map(|field| field.value.as_str())
+        self.fields.iter().rev().find(|field| is_wanted(&field.normal) && says_something(&field.value)).map(|field| field.value.as_str())
     }
 }
 
@@ -173,7 +178,8 @@ impl Reader<'_> {
 
     fn add_field(&mut self, object: usize, name: &str, value: &str, array: Option<usize>, view: Option<usize>) {
         if let Body::Object(object) = &mut self.views.all[object].body {
-            object.fields.push(Field { name: name.to_string(), value: value.to_string(), array, view });
+            let last = normal(name.rsplit('.').next().unwrap_or(name));
+            object.fields.push(Field { name: name.to_string(), normal: normal(name), last, value: value.to_string(), array, view });
         }
     }
 
@@ -204,18 +210,18 @@ impl Reader<'_> {
                 }
             }
         }
-        let runs = pairs::encoded_runs(&text.prose);
-        for (start, end) in &runs {
-            text.inner.push((*start, *end));
+        let decoded = (!key.is_empty() && pairs::encoded_value(&text.prose)).then(|| pairs::form_decoded(&text.prose));
+        if decoded.is_some() {
+            let end = text.prose.len();
+            text.inner.push((0, end));
+            mask(&mut text.prose, 0, end, FIELD);
         }
-        let decoded: Vec<(usize, String)> = runs.iter().map(|(start, end)| (*start, pairs::form_decoded(&text.prose[*start..*end]))).collect();
-        runs.iter().for_each(|(start, end)| mask(&mut text.prose, *start, *end, FIELD));
         self.finish(view, text);
         for claim in claims {
             self.place(view, claim, decodings);
         }
-        for (at, run) in decoded {
-            self.text(&run, Some(view), key, at, decodings + 1, cut);
+        if let Some(decoded) = decoded {
+            self.text(&decoded, Some(view), key, 0, decodings + 1, cut);
         }
         view
     }
@@ -225,6 +231,7 @@ impl Reader<'_> {
             text.messages = self.catalogue.messages_in(&text.readable);
             text.prose = text.readable.clone();
         }
+        text.tokens = self.catalogue.tokens_in(&text.prose);
         self.views.all[view].body = Body::Text(text);
     }
 
