@@ -12,7 +12,16 @@ use std::sync::{Arc, Mutex};
 
 fn mapped(case: &Value) -> Vec<Mapped> {
     let text = |key: &str| case["mapping"][key].as_str().map(str::to_string);
-    text("provider").map(|provider| Mapped { provider, service: text("service"), logger: text("logger"), host: text("host"), tenant: text("tenant") }).into_iter().collect()
+    text("provider")
+        .map(|provider| Mapped {
+            provider,
+            service: text("service"),
+            logger: text("logger"),
+            host: text("host"),
+            tenant: text("tenant"),
+        })
+        .into_iter()
+        .collect()
 }
 
 /// What a case file expects of a line, against what came out: one verdict or a list in any order, keys as far as given.
@@ -33,9 +42,12 @@ fn is_expected(expect: &Value, fault: &Fault) -> bool {
         Verdict::Ambiguous => "ambiguous",
         Verdict::Foreign => "foreign",
     };
-    let says = |key: &str, value: &Option<Arc<str>>, open: &str| expect[key].as_str().is_none_or(|wanted| wanted == value.as_deref().unwrap_or(open));
+    let says = |key: &str, value: &Option<Arc<str>>, open: &str| {
+        expect[key].as_str().is_none_or(|wanted| wanted == value.as_deref().unwrap_or(open))
+    };
     let candidates: Vec<&str> = fault.candidates.iter().map(|candidate| &**candidate).collect();
-    let wanted: Option<Vec<&str>> = expect["candidates"].as_array().map(|wanted| wanted.iter().filter_map(Value::as_str).collect());
+    let wanted: Option<Vec<&str>> =
+        expect["candidates"].as_array().map(|wanted| wanted.iter().filter_map(Value::as_str).collect());
     expect["verdict"] == name
         && says("provider", &fault.provider, "")
         && says("code", &fault.code, "")
@@ -50,17 +62,24 @@ fn the_reference_gets_every_case_right() {
     let reference = Reference::new(&Library::shipped());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let (mut differing, mut all) = (Vec::new(), 0);
-    for path in std::fs::read_dir(folder).expect("the case files").map(|entry| entry.expect("a readable folder").path()) {
+    for path in std::fs::read_dir(folder)
+        .expect("the case files")
+        .map(|entry| entry.expect("a readable folder").path())
+    {
         if path.extension().is_none_or(|extension| extension != "jsonl") {
             continue;
         }
         for line in std::fs::read_to_string(&path).expect("a readable case file").lines() {
             let case: Value = serde_json::from_str(line).expect("a case is one JSON object");
             all += 1;
-            let faults = reference.classify(case["line"].as_str().expect("a case has a line").as_bytes(), &mapped(&case));
+            let faults = reference
+                .classify(case["line"].as_str().expect("a case has a line").as_bytes(), &mapped(&case));
             if !as_expected(&case["expect"], &faults) {
                 let got: Vec<String> = faults.iter().map(brief).collect();
-                differing.push(format!("{} {}\n   want {}\n   got  {got:?}", case["id"], case["line"], case["expect"]));
+                differing.push(format!(
+                    "{} {}\n   want {}\n   got  {got:?}",
+                    case["id"], case["line"], case["expect"]
+                ));
             }
         }
     }
@@ -143,12 +162,12 @@ fn the_engine_and_the_reference_agree_on_generated_lines() {
     let engine = cases::engine(&[]);
     let (lines, seed) = (wanted("FAULTLINE_DIFF_LINES", 20_000), wanted("FAULTLINE_DIFF_SEED", 3));
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get()) as u64;
-    // enough to see a pattern
-    const SHOWN_MAX: usize = 12;
+    let shown_max = wanted("FAULTLINE_DIFF_SHOWN", 12) as usize;
     let (differences, verdicts) = (Mutex::new(Vec::new()), Mutex::new(BTreeMap::<String, u64>::new()));
     std::thread::scope(|scope| {
         for thread in 0..threads {
-            let (library, reference, engine, differences, verdicts) = (&library, &reference, &engine, &differences, &verdicts);
+            let (library, reference, engine, differences, verdicts) =
+                (&library, &reference, &engine, &differences, &verdicts);
             scope.spawn(move || {
                 let mut pair = Pair { reference, pipeline: Pipeline::new(Arc::clone(engine), Options::new("generated".into())) };
                 let mut generator = Generator::new(seed.wrapping_mul(1000).wrapping_add(thread), library);
@@ -161,7 +180,7 @@ fn the_engine_and_the_reference_agree_on_generated_lines() {
                     *seen.entry(kind).or_default() += 1;
                     if let Some((real, plain)) = pair.differ(&record) {
                         let mut differences = differences.lock().expect("no thread panics with it");
-                        let small = if differences.len() < SHOWN_MAX { pair.shrunk(&record) } else { Vec::new() };
+                        let small = if differences.len() < shown_max { pair.shrunk(&record) } else { Vec::new() };
                         let on_small = pair.differ(&small);
                         differences.push(format!(
                             "seed {seed} thread {thread} index {index}\n  line      {}\n  real      {real:?}\n  reference {plain:?}\n  shrunk    {}\n  real, reference there {on_small:?}",
@@ -175,9 +194,10 @@ fn the_engine_and_the_reference_agree_on_generated_lines() {
             });
         }
     });
-    let (differences, verdicts) = (differences.into_inner().expect("threads ended"), verdicts.into_inner().expect("threads ended"));
+    let (differences, verdicts) =
+        (differences.into_inner().expect("threads ended"), verdicts.into_inner().expect("threads ended"));
     println!("{lines} lines, {} differences (seed {seed}); {verdicts:?}", differences.len());
-    let shown: Vec<&str> = differences.iter().take(SHOWN_MAX).map(String::as_str).collect();
+    let shown: Vec<&str> = differences.iter().take(shown_max).map(String::as_str).collect();
     assert!(differences.is_empty(), "{lines} lines, {} differences\n{}", differences.len(), shown.join("\n"));
 }
 
@@ -198,4 +218,24 @@ fn time_per_record() {
     let start = std::time::Instant::now();
     records.iter().for_each(|record| drop(pipeline.classify(record)));
     println!("real {:?} a record", start.elapsed() / 3000);
+}
+
+/// `FAULTLINE_DIFF_LINE='…'` (or a file of lines, `@path`): what both make of it.
+#[test]
+#[ignore = "a magnifying glass"]
+fn look_at_lines() {
+    let library = Library::shipped();
+    let reference = Reference::new(&library);
+    let mut pipeline = Pipeline::new(cases::engine(&[]), Options::new("x".into()));
+    let text = std::env::var("FAULTLINE_DIFF_LINE").unwrap_or_default();
+    let text = text
+        .strip_prefix('@')
+        .map_or_else(|| text.clone(), |path| std::fs::read_to_string(path).expect("a readable file"));
+    for line in text.lines() {
+        println!(
+            "{line}\n  real      {:?}\n  reference {:?}",
+            sorted(&pipeline.classify(line.as_bytes()).faults),
+            sorted(&reference.classify(line.as_bytes(), &[]))
+        );
+    }
 }

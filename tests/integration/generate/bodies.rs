@@ -33,12 +33,20 @@ pub fn json(dice: &mut Dice, pairs: &Pairs) -> String {
     let mut members: Vec<String> = Vec::new();
     for (name, value) in pairs {
         let value = match value.as_str() {
-            number if number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty() && dice.chance(70) => number.to_string(),
+            number
+                if number.bytes().all(|byte| byte.is_ascii_digit())
+                    && !number.is_empty()
+                    && dice.chance(70) =>
+            {
+                number.to_string()
+            }
             "null" => "null".to_string(),
             text => format!("\"{}\"", json_text(dice, text)),
         };
         match name.split_once('.').filter(|_| dice.chance(60)) {
-            Some((outer, inner)) => members.push(format!("\"{outer}\":{blank}{{\"{inner}\":{blank}{value}}}")),
+            Some((outer, inner)) => {
+                members.push(format!("\"{outer}\":{blank}{{\"{inner}\":{blank}{value}}}"))
+            }
             None => members.push(format!("\"{name}\":{blank}{value}")),
         }
     }
@@ -47,13 +55,20 @@ pub fn json(dice: &mut Dice, pairs: &Pairs) -> String {
 
 /// A JSON string's inside; the apostrophe now and then as `\u0027`.
 pub fn json_text(dice: &mut Dice, text: &str) -> String {
-    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t").replace('\u{1b}', "\\u001b");
+    let text = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+        .replace('\t', "\\t")
+        .replace('\u{1b}', "\\u001b");
     if dice.chance(20) { text.replace('\'', "\\u0027") } else { text }
 }
 
 pub fn nested(dice: &mut Dice, pairs: &Pairs) -> String {
     let inner = json(dice, pairs);
-    let key = dice.pick(&["error", "err", "body", "response", "resp", "data", "upstream", "ctx", "details", "fault", "idp"]);
+    let key = dice.pick(&[
+        "error", "err", "body", "response", "resp", "data", "upstream", "ctx", "details", "fault", "idp",
+    ]);
     match dice.below(5) {
         0 => format!("{{\"{key}\":{inner}}}"),
         1 => format!("{{\"ok\":false,\"{key}\":{{\"status\":400,\"body\":{inner}}}}}"),
@@ -74,30 +89,56 @@ pub fn escaped(text: &str, levels: usize) -> String {
 pub fn logfmt(dice: &mut Dice, pairs: &Pairs) -> String {
     let one = |dice: &mut Dice, (name, value): &(String, String)| {
         let plain = !value.is_empty() && !value.contains([' ', '"', '=']);
-        if plain && dice.chance(70) { format!("{name}={value}") } else { format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")) }
+        if plain && dice.chance(70) {
+            format!("{name}={value}")
+        } else {
+            format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+        }
     };
     pairs.iter().map(|pair| one(dice, pair)).collect::<Vec<_>>().join(" ")
 }
 
 fn list(pairs: &Pairs) -> String {
-    pairs.iter().map(|(name, value)| format!("{name}=\"{}\"", value.replace('"', "'"))).collect::<Vec<_>>().join(", ")
+    pairs
+        .iter()
+        .map(|(name, value)| format!("{name}=\"{}\"", value.replace('"', "'")))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn encoded(dice: &mut Dice, text: &str) -> String {
     let blank = if dice.chance(50) { "+" } else { "%20" };
-    text.chars().map(|c| match c {
-        ' ' => blank.to_string(),
-        c if c.is_ascii_alphanumeric() || "_.-~".contains(c) => c.to_string(),
-        c => c.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect(),
-    }).collect()
+    text.chars()
+        .map(|c| match c {
+            ' ' => blank.to_string(),
+            c if c.is_ascii_alphanumeric() || "_.-~".contains(c) => c.to_string(),
+            c => c.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect(),
+        })
+        .collect()
 }
 
 pub fn query(dice: &mut Dice, pairs: &Pairs) -> String {
-    let path = dice.pick(&["/cb", "/login/callback", "/okta/callback", "/bankid/cb", "/cb/myinfo", "/a/b/okta", "https://app.acme.example/sso/cb", "https://acme.okta.com/cb", "/ast-ca/fail", ""]);
-    let mut parts: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(dice, value))).collect();
+    let path = dice.pick(&[
+        "/cb",
+        "/login/callback",
+        "/okta/callback",
+        "/bankid/cb",
+        "/cb/myinfo",
+        "/a/b/okta",
+        "https://app.acme.example/sso/cb",
+        "https://acme.okta.com/cb",
+        "/ast-ca/fail",
+        "",
+    ]);
+    let mut parts: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{name}={}", encoded(dice, value))).collect();
     parts.insert(dice.below(parts.len() + 1), "state=af0".to_string());
     if dice.chance(15) {
-        let issuer = dice.pick(&["https://acme.okta.com/oauth2/default", "https://idp.acme.example", "https://accounts.google.com"]);
+        let issuer = dice.pick(&[
+            "https://acme.okta.com/oauth2/default",
+            "https://idp.acme.example",
+            "https://accounts.google.com",
+        ]);
         parts.push(format!("iss={}", encoded(dice, issuer)));
     }
     let whole = format!("{path}?{}", parts.join("&"));
@@ -109,18 +150,32 @@ pub fn query(dice: &mut Dice, pairs: &Pairs) -> String {
 }
 
 fn form(dice: &mut Dice, pairs: &Pairs) -> String {
-    let parts: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(dice, value))).collect();
+    let parts: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{name}={}", encoded(dice, value))).collect();
     format!("{}&state=x1", parts.join("&"))
 }
 
 fn xml(pairs: &Pairs) -> String {
-    let inner: String = pairs.iter().map(|(name, value)| format!("<{name}>{}</{name}>", value.replace('&', "&amp;").replace('<', "&lt;"))).collect();
+    let inner: String = pairs
+        .iter()
+        .map(|(name, value)| format!("<{name}>{}</{name}>", value.replace('&', "&amp;").replace('<', "&lt;")))
+        .collect();
     format!("<Error>{inner}</Error>")
 }
 
 fn node(dice: &mut Dice, pairs: &Pairs) -> String {
-    let value = |text: &str| if text.parse::<u32>().is_ok() { text.to_string() } else { format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")) };
-    let inner = pairs.iter().map(|(name, text)| format!("{}: {}", name.replace(['.', '-'], "_"), value(text))).collect::<Vec<_>>().join(", ");
+    let value = |text: &str| {
+        if text.parse::<u32>().is_ok() {
+            text.to_string()
+        } else {
+            format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+        }
+    };
+    let inner = pairs
+        .iter()
+        .map(|(name, text)| format!("{}: {}", name.replace(['.', '-'], "_"), value(text)))
+        .collect::<Vec<_>>()
+        .join(", ");
     match dice.below(3) {
         0 => format!("{{ status: 400, data: {{ {inner} }} }}"),
         1 => format!("Error: {{ {inner} }}"),
@@ -129,8 +184,13 @@ fn node(dice: &mut Dice, pairs: &Pairs) -> String {
 }
 
 fn python(pairs: &Pairs) -> String {
-    let value = |text: &str| if text.contains('\'') { format!("\"{}\"", text.replace('"', "\\\"")) } else { format!("'{text}'") };
-    format!("{{{}}}", pairs.iter().map(|(name, text)| format!("'{name}': {}", value(text))).collect::<Vec<_>>().join(", "))
+    let value = |text: &str| {
+        if text.contains('\'') { format!("\"{}\"", text.replace('"', "\\\"")) } else { format!("'{text}'") }
+    };
+    format!(
+        "{{{}}}",
+        pairs.iter().map(|(name, text)| format!("'{name}': {}", value(text))).collect::<Vec<_>>().join(", ")
+    )
 }
 
 pub fn prose(dice: &mut Dice, subject: &Subject) -> String {

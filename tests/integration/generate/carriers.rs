@@ -23,17 +23,50 @@ struct Facts {
     tenant: Option<(&'static str, String)>,
 }
 
-const TENANT_KEYS: [&str; 12] = ["tenant", "tenant", "tenantId", "tenant_id", "org", "orgId", "org_id", "customer", "customer_id", "realm", "customerId", "Tenant"];
+const TENANT_KEYS: [&str; 12] = [
+    "tenant",
+    "tenant",
+    "tenantId",
+    "tenant_id",
+    "org",
+    "orgId",
+    "org_id",
+    "customer",
+    "customer_id",
+    "realm",
+    "customerId",
+    "Tenant",
+];
 const TENANTS: [&str; 16] = [
-    "acme", "nordbank-retail", "studio-7", "t-9", "42", "Öst-1", "a.b:c", "S1234567D", "01010112345", "bob@acme.example", "9a5b5c2b-e510-4012-8a4c-70fbb17032b5",
-    "-", "", "none", "a b", "0123456789abcdef0123456789abcdef",
+    "acme",
+    "nordbank-retail",
+    "studio-7",
+    "t-9",
+    "42",
+    "Öst-1",
+    "a.b:c",
+    "S1234567D",
+    "01010112345",
+    "bob@acme.example",
+    "9a5b5c2b-e510-4012-8a4c-70fbb17032b5",
+    "-",
+    "",
+    "none",
+    "a b",
+    "0123456789abcdef0123456789abcdef",
 ];
 
 impl Carriers {
     pub fn new(library: &Library) -> Carriers {
-        let plain = |hosts: &Vec<String>| hosts.iter().map(|host| host.trim_start_matches("*.").to_string()).collect::<Vec<_>>();
+        let plain = |hosts: &Vec<String>| {
+            hosts.iter().map(|host| host.trim_start_matches("*.").to_string()).collect::<Vec<_>>()
+        };
         Carriers {
-            names: library.packs.iter().map(|pack| pack.names.first().cloned().unwrap_or_else(|| pack.provider.id.clone())).collect(),
+            names: library
+                .packs
+                .iter()
+                .map(|pack| pack.names.first().cloned().unwrap_or_else(|| pack.provider.id.clone()))
+                .collect(),
             hosts: library.packs.iter().map(|pack| plain(&pack.evidence.strong.hosts)).collect(),
             loggers: library.packs.iter().map(|pack| pack.evidence.strong.loggers.clone()).collect(),
             foreign_hosts: library.foreign.iter().flat_map(|list| plain(&list.evidence.hosts)).collect(),
@@ -63,7 +96,17 @@ impl Carriers {
 
     fn service(&self, dice: &mut Dice, subject: &Subject) -> String {
         if dice.chance(45) {
-            return dice.pick(&["api-gw", "checkout-web", "crm", "sso", "license-proxy", "c.a.web.ErrorHandler", "com.acme.oidc.TokenClient"]).to_string();
+            return dice
+                .pick(&[
+                    "api-gw",
+                    "checkout-web",
+                    "crm",
+                    "sso",
+                    "license-proxy",
+                    "c.a.web.ErrorHandler",
+                    "com.acme.oidc.TokenClient",
+                ])
+                .to_string();
         }
         let own = subject.pack.unwrap_or(0);
         if let (true, Some(logger)) = (dice.chance(15), self.loggers[own].first()) {
@@ -118,7 +161,25 @@ impl Carriers {
             }
         };
         add(&["level", "level", "lvl", "severity", "log.level"], facts.level.to_string(), dice);
-        add(&["service", "svc", "app", "component", "logger", "idp", "provider", "service.name", "name", "topic", "branch", "user_agent", "client"], facts.service.clone(), dice);
+        add(
+            &[
+                "service",
+                "svc",
+                "app",
+                "component",
+                "logger",
+                "idp",
+                "provider",
+                "service.name",
+                "name",
+                "topic",
+                "branch",
+                "user_agent",
+                "client",
+            ],
+            facts.service.clone(),
+            dice,
+        );
         let address = match dice.below(4) {
             0 => facts.host.clone(),
             _ if facts.host.is_empty() => String::new(),
@@ -136,16 +197,34 @@ impl Carriers {
     fn json_line(&self, dice: &mut Dice, subject: &Subject, facts: &Facts) -> String {
         let mut pairs = self.pairs(dice, facts);
         let mut tail = String::new();
-        let key = dice.pick(&["body", "error", "err", "response", "data", "upstream", "ctx", "exception", "payload"]);
+        let key = dice.pick(&[
+            "body",
+            "error",
+            "err",
+            "response",
+            "data",
+            "upstream",
+            "ctx",
+            "exception",
+            "payload",
+        ]);
         match dice.below(6) {
             0 => pairs.extend(subject.pairs.iter().cloned()),
             1 => tail = format!(",\"{key}\":{}", bodies::json(dice, &subject.pairs)),
             2 => tail = format!(",\"{key}\":{}", bodies::nested(dice, &subject.pairs)),
             3 => tail = format!(",\"{key}\":[{}]", bodies::json(dice, &subject.pairs)),
             _ => {
-                let said = if dice.chance(30) { format!("{} call ", self.name_of(dice, subject)) } else { String::new() };
+                let said = if dice.chance(30) {
+                    format!("{} call ", self.name_of(dice, subject))
+                } else {
+                    String::new()
+                };
                 let body = bodies::any(dice, subject);
-                pairs.push((dice.pick(&["msg", "message", "error", "err", "note", "body", "detail", "log"]).to_string(), format!("{said}{body}")));
+                pairs.push((
+                    dice.pick(&["msg", "message", "error", "err", "note", "body", "detail", "log"])
+                        .to_string(),
+                    format!("{said}{body}"),
+                ));
             }
         }
         if pairs.is_empty() {
@@ -153,10 +232,14 @@ impl Carriers {
         }
         let head = bodies::json(dice, &pairs);
         let line = format!("{}{tail}}}", &head[..head.len() - 1]);
-        let line = if dice.chance(12) { bodies::nested(dice, &[("msg".to_string(), line.clone())]) } else { line };
+        let line =
+            if dice.chance(12) { bodies::nested(dice, &[("msg".to_string(), line.clone())]) } else { line };
         match dice.below(12) {
-            0 => format!("2026-11-22 09:00:07 {} upstream said {line} (attempt 2)", facts.level.to_uppercase()),
-            1 => line[..line.char_indices().nth(dice.below(line.chars().count())).map_or(0, |(at, _)| at)].to_string(),
+            0 => {
+                format!("2026-11-22 09:00:07 {} upstream said {line} (attempt 2)", facts.level.to_uppercase())
+            }
+            1 => line[..line.char_indices().nth(dice.below(line.chars().count())).map_or(0, |(at, _)| at)]
+                .to_string(),
             _ => line,
         }
     }
@@ -167,17 +250,28 @@ impl Carriers {
             pairs.extend(subject.pairs.iter().cloned());
         } else {
             let body = bodies::any(dice, subject);
-            pairs.push((dice.pick(&["msg", "error", "err", "body", "query", "uri", "detail"]).to_string(), body));
+            pairs.push((
+                dice.pick(&["msg", "error", "err", "body", "query", "uri", "detail"]).to_string(),
+                body,
+            ));
         }
         let line = bodies::logfmt(dice, &pairs);
-        if dice.chance(20) { format!("2026-11-22T09:00:00Z {} {line}", facts.level.to_uppercase()) } else { line }
+        if dice.chance(20) {
+            format!("2026-11-22T09:00:00Z {} {line}", facts.level.to_uppercase())
+        } else {
+            line
+        }
     }
 
     fn access_line(&self, dice: &mut Dice, subject: &Subject, facts: &Facts) -> String {
         let target = bodies::query(dice, &subject.pairs);
-        let referer = if facts.host.is_empty() { "-".to_string() } else { format!("https://{}/", facts.host) };
+        let referer =
+            if facts.host.is_empty() { "-".to_string() } else { format!("https://{}/", facts.host) };
         let agent = dice.pick(&["Mozilla/5.0", "okta-sdk-java/1.0", "curl/8"]);
-        format!("10.2.0.9 - - [20/Nov/2026:09:14:10 +0000] \"GET {target} HTTP/1.1\" {} 0 \"{referer}\" \"{agent}\"", subject.status)
+        format!(
+            "10.2.0.9 - - [20/Nov/2026:09:14:10 +0000] \"GET {target} HTTP/1.1\" {} 0 \"{referer}\" \"{agent}\"",
+            subject.status
+        )
     }
 
     fn text_line(&self, dice: &mut Dice, subject: &Subject, facts: &Facts) -> String {
@@ -187,7 +281,10 @@ impl Carriers {
             0 => format!("2026-11-20T09:14:07.412Z {level} 1 --- [nio-8080-exec-3] {service} :"),
             1 => format!("2026-11-20 09:14:36.700 {level}  [{service}] c.a.web.Handler -"),
             2 => format!("[2026-11-20T17:14:23.118] [{level}] {service} -"),
-            3 => format!("{}1121 10:00:02.123456       1 client.go:211]", if level == "INFO" { "I" } else { "E" }),
+            3 => format!(
+                "{}1121 10:00:02.123456       1 client.go:211]",
+                if level == "INFO" { "I" } else { "E" }
+            ),
             4 => format!("{level} {service}:"),
             5 => format!("{service} {level}"),
             6 => format!("[{}] {service}", level.to_lowercase()),
@@ -201,7 +298,11 @@ impl Carriers {
             words.push(format!("POST /v1/tenants/{}/certificates", dice.pick(&TENANTS)));
         }
         if dice.chance(40) {
-            words.push(format!("{} {}", self.name_of(dice, subject), dice.pick(&["call", "answered", "failed", "ok (200);", "said:", "request ->", "error"])));
+            words.push(format!(
+                "{} {}",
+                self.name_of(dice, subject),
+                dice.pick(&["call", "answered", "failed", "ok (200);", "said:", "request ->", "error"])
+            ));
         }
         if !facts.host.is_empty() {
             words.push(format!("POST https://{}/oauth2/v1/token", facts.host));
@@ -216,9 +317,15 @@ impl Carriers {
     pub fn trace(&self, dice: &mut Dice, subject: &Subject, body: &str) -> String {
         let name = self.name_of(dice, subject).replace([' ', '/', '-'], "");
         match dice.below(3) {
-            0 => format!("2026-11-20 09:14:08,901 ERROR [worker-3] c.a.sync.Job - sync failed tenant=acme\ncom.acme.{name}.UpstreamException: 403 from upstream\n\tat com.acme.http.Client.post(Client.java:88)\nCaused by: com.acme.http.BodyException: {body}\n\t... 14 more"),
-            1 => format!("Traceback (most recent call last):\n  File \"/srv/{name}/client.py\", line 3, in call\n{name}.errors.UpstreamError: {body}"),
-            _ => format!("Error: {body}\n    at {name}Client.call (/app/dist/client.js:14:11)\n    at Object.<anonymous> (/app/node_modules/{name}-sdk/index.js:1:1)"),
+            0 => format!(
+                "2026-11-20 09:14:08,901 ERROR [worker-3] c.a.sync.Job - sync failed tenant=acme\ncom.acme.{name}.UpstreamException: 403 from upstream\n\tat com.acme.http.Client.post(Client.java:88)\nCaused by: com.acme.http.BodyException: {body}\n\t... 14 more"
+            ),
+            1 => format!(
+                "Traceback (most recent call last):\n  File \"/srv/{name}/client.py\", line 3, in call\n{name}.errors.UpstreamError: {body}"
+            ),
+            _ => format!(
+                "Error: {body}\n    at {name}Client.call (/app/dist/client.js:14:11)\n    at Object.<anonymous> (/app/node_modules/{name}-sdk/index.js:1:1)"
+            ),
         }
     }
 
@@ -226,9 +333,17 @@ impl Carriers {
     pub fn noise(&self, dice: &mut Dice, subjects: &Subjects) -> String {
         let code = subjects.code(dice);
         match dice.below(16) {
-            0 => "10.1.1.1 - - [20/Nov/2026:09:15:03 +0000] \"GET /img/logo.png HTTP/1.1\" 200 510".to_string(),
-            1 => format!("{{\"level\":\"info\",\"request_id\":\"9a5b5c2b-e510-4{}-8a4c-70fbb17032b5\",\"status\":200}}", dice.below(1000)),
-            2 => format!("2026-11-20T09:15:01Z INFO crm lead created phone=\"510-{}-2233\"", 400 + dice.below(20)),
+            0 => {
+                "10.1.1.1 - - [20/Nov/2026:09:15:03 +0000] \"GET /img/logo.png HTTP/1.1\" 200 510".to_string()
+            }
+            1 => format!(
+                "{{\"level\":\"info\",\"request_id\":\"9a5b5c2b-e510-4{}-8a4c-70fbb17032b5\",\"status\":200}}",
+                dice.below(1000)
+            ),
+            2 => format!(
+                "2026-11-20T09:15:01Z INFO crm lead created phone=\"510-{}-2233\"",
+                400 + dice.below(20)
+            ),
             3 => format!("INFO handles {code} and server_error"),
             4 => format!("ok 14 - test_{code}_returns_400"),
             5 => format!("{{\"codes\":[\"{code}\",\"server_error\",\"invalid_scope\"],\"level\":\"error\"}}"),

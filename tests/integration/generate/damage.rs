@@ -13,7 +13,11 @@ pub fn wrapped(dice: &mut Dice, line: &str) -> String {
         4 => format!("<{}>Nov 22 08:00:03 node4 {}[771]: {line}", dice.below(192), app(dice)),
         5 => format!("Nov 22 08:00:03 node4 {}: {line}", app(dice)),
         6 => format!("<{}>1 2026-11-22T08:00:03.117Z node4 {} 771 ID47 - {line}", dice.below(192), app(dice)),
-        7 => format!("<131>1 2026-11-22T08:00:03.117Z node4 {} 771 ID47 [meta@32473 tenant=\"{}\" zone=\"b\"] {line}", app(dice), dice.pick(&["acme-sd", "", "S1234567D"])),
+        7 => format!(
+            "<131>1 2026-11-22T08:00:03.117Z node4 {} 771 ID47 [meta@32473 tenant=\"{}\" zone=\"b\"] {line}",
+            app(dice),
+            dice.pick(&["acme-sd", "", "S1234567D"])
+        ),
         8 => format!("\u{1b}[31m{line}\u{1b}[0m"),
         9 => format!("{line}\r"),
         10 if dice.chance(50) => format!("\u{feff}{line}"),

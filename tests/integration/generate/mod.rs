@@ -24,14 +24,27 @@ pub struct Generator {
 
 impl Generator {
     pub fn new(seed: u64, library: &Library) -> Generator {
-        Generator { dice: Dice::new(seed), subjects: Subjects::new(library), carriers: Carriers::new(library), before: String::new() }
+        Generator {
+            dice: Dice::new(seed),
+            subjects: Subjects::new(library),
+            carriers: Carriers::new(library),
+            before: String::new(),
+        }
     }
 
     /// One line, without its end.
     pub fn record(&mut self) -> Vec<u8> {
-        let line = if self.dice.chance(8) { self.carriers.noise(&mut self.dice, &self.subjects) } else { self.line() };
+        let line = if self.dice.chance(8) {
+            self.carriers.noise(&mut self.dice, &self.subjects)
+        } else {
+            self.line()
+        };
         let line = damage::wrapped(&mut self.dice, &line).replace('\n', "\\n");
-        let damaged = if self.dice.chance(12) { damage::damaged(&mut self.dice, line.as_bytes(), self.before.as_bytes()) } else { line.clone().into_bytes() };
+        let damaged = if self.dice.chance(12) {
+            damage::damaged(&mut self.dice, line.as_bytes(), self.before.as_bytes())
+        } else {
+            line.clone().into_bytes()
+        };
         self.before = line;
         damaged.into_iter().map(|byte| if byte == b'\n' { b' ' } else { byte }).collect()
     }

@@ -24,27 +24,74 @@ pub struct Subjects {
     listed: Vec<String>,
 }
 
-const CODE_KEYS: [&str; 13] =
-    ["error", "error", "error_code", "errorCode", "code", "err", "reason", "error.code", "mdrm", "errcode", "event", "status_code", "Code"];
-const TEXT_KEYS: [&str; 12] =
-    ["error_description", "error_description", "message", "msg", "errorSummary", "errorDescription", "error-description", "detail", "description", "note", "Message", "data"];
+const CODE_KEYS: [&str; 13] = [
+    "error",
+    "error",
+    "error_code",
+    "errorCode",
+    "code",
+    "err",
+    "reason",
+    "error.code",
+    "mdrm",
+    "errcode",
+    "event",
+    "status_code",
+    "Code",
+];
+const TEXT_KEYS: [&str; 12] = [
+    "error_description",
+    "error_description",
+    "message",
+    "msg",
+    "errorSummary",
+    "errorDescription",
+    "error-description",
+    "detail",
+    "description",
+    "note",
+    "Message",
+    "data",
+];
 
 impl Subjects {
     pub fn new(library: &Library) -> Subjects {
-        let sources = library.packs.iter().map(|pack| Source { rules: pack.rules.clone(), forms: pack.forms.clone() }).collect();
-        let listed = library.shared.iter().flat_map(|list| &list.codes).chain(library.foreign.iter().flat_map(|list| &list.codes)).cloned().collect();
+        let sources = library
+            .packs
+            .iter()
+            .map(|pack| Source { rules: pack.rules.clone(), forms: pack.forms.clone() })
+            .collect();
+        let listed = library
+            .shared
+            .iter()
+            .flat_map(|list| &list.codes)
+            .chain(library.foreign.iter().flat_map(|list| &list.codes))
+            .cloned()
+            .collect();
         Subjects { sources, listed }
     }
 
     pub fn pick(&self, dice: &mut Dice) -> Subject {
         if dice.chance(4) {
             let code = dice.one_of(&self.listed).to_string();
-            return Subject { pack: None, pairs: vec![(dice.pick(&CODE_KEYS).to_string(), code.clone())], code, text: "it did not work".into(), status: 400 };
+            return Subject {
+                pack: None,
+                pairs: vec![(dice.pick(&CODE_KEYS).to_string(), code.clone())],
+                code,
+                text: "it did not work".into(),
+                status: 400,
+            };
         }
         let pack = dice.below(self.sources.len());
         let source = &self.sources[pack];
         let rule = &source.rules[dice.below(source.rules.len())];
-        let mut subject = Subject { pack: Some(pack), pairs: Vec::new(), code: code_of(dice, rule), text: text_of(dice, rule), status: status_of(dice, rule) };
+        let mut subject = Subject {
+            pack: Some(pack),
+            pairs: Vec::new(),
+            code: code_of(dice, rule),
+            text: text_of(dice, rule),
+            status: status_of(dice, rule),
+        };
         if dice.chance(55) {
             subject.pairs = as_written(dice, source, rule).unwrap_or_default();
         }
@@ -66,7 +113,8 @@ impl Subjects {
     fn disturb(&self, dice: &mut Dice, subject: &mut Subject) {
         if dice.chance(12) {
             subject.code = near_miss(dice, &subject.code);
-            subject.text = if dice.chance(50) { near_miss(dice, &subject.text) } else { subject.text.clone() };
+            subject.text =
+                if dice.chance(50) { near_miss(dice, &subject.text) } else { subject.text.clone() };
             let index = dice.below(subject.pairs.len());
             subject.pairs[index].1 = near_miss(dice, &subject.pairs[index].1);
         }
@@ -75,7 +123,20 @@ impl Subjects {
             subject.pairs.push((dice.pick(&CODE_KEYS).to_string(), code));
         }
         if dice.chance(10) {
-            let extra = [("errorReference", "REF77"), ("errorId", "oae77"), ("errorSummary", "x"), ("name", "batch"), ("subsystem", "510"), ("error_codes", "50076"), ("eventType", "app.oauth2.as.token.grant"), ("error", "null"), ("error", "none"), ("level", "info"), ("level", "error"), ("errorDescription", "no")];
+            let extra = [
+                ("errorReference", "REF77"),
+                ("errorId", "oae77"),
+                ("errorSummary", "x"),
+                ("name", "batch"),
+                ("subsystem", "510"),
+                ("error_codes", "50076"),
+                ("eventType", "app.oauth2.as.token.grant"),
+                ("error", "null"),
+                ("error", "none"),
+                ("level", "info"),
+                ("level", "error"),
+                ("errorDescription", "no"),
+            ];
             let (name, value) = extra[dice.below(extra.len())];
             subject.pairs.push((name.to_string(), value.to_string()));
         }
@@ -120,7 +181,12 @@ fn as_written(dice: &mut Dice, source: &Source, rule: &Rule) -> Option<Vec<(Stri
 
 fn filled(dice: &mut Dice, template: &str, rule: &Rule) -> Option<String> {
     let mut out = template.to_string();
-    for (mark, text) in [("{code}", Some(&rule.code)), ("{wire}", rule.wire.as_ref()), ("{internal}", rule.internal.as_ref()), ("{name}", rule.name.as_ref())] {
+    for (mark, text) in [
+        ("{code}", Some(&rule.code)),
+        ("{wire}", rule.wire.as_ref()),
+        ("{internal}", rule.internal.as_ref()),
+        ("{name}", rule.name.as_ref()),
+    ] {
         if out.contains(mark) {
             out = out.replace(mark, text?);
         }
@@ -135,7 +201,11 @@ fn filled(dice: &mut Dice, template: &str, rule: &Rule) -> Option<String> {
 }
 
 fn code_of(dice: &mut Dice, rule: &Rule) -> String {
-    let codes: Vec<&String> = [Some(&rule.code), rule.wire.as_ref(), rule.internal.as_ref(), rule.name.as_ref()].into_iter().flatten().collect();
+    let codes: Vec<&String> =
+        [Some(&rule.code), rule.wire.as_ref(), rule.internal.as_ref(), rule.name.as_ref()]
+            .into_iter()
+            .flatten()
+            .collect();
     let code = codes[dice.below(codes.len())].clone();
     match dice.below(20) {
         0 => code.replace('-', " "),
@@ -147,7 +217,9 @@ fn code_of(dice: &mut Dice, rule: &Rule) -> String {
 /// The rule's message with its placeholders filled.
 fn text_of(dice: &mut Dice, rule: &Rule) -> String {
     let texts = rule.message.as_slice();
-    let Some(text) = texts.get(dice.below(texts.len())) else { return rule.name.clone().unwrap_or_else(|| "something went wrong".to_string()) };
+    let Some(text) = texts.get(dice.below(texts.len())) else {
+        return rule.name.clone().unwrap_or_else(|| "something went wrong".to_string());
+    };
     let mut out = String::new();
     let mut rest = text.as_str();
     while let Some((head, tail)) = rest.split_once('{') {
@@ -183,7 +255,12 @@ fn near_miss(dice: &mut Dice, text: &str) -> String {
         3 => format!("{}{text}", dice.pick(&["x", "is_", "a-", "b.", "1", "-", ".", "É"])),
         4 => text.to_uppercase(),
         5 => text.to_lowercase(),
-        6 => letters.iter().enumerate().filter(|(index, _)| *index != place).map(|(_, letter)| letter).collect(),
+        6 => letters
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != place)
+            .map(|(_, letter)| letter)
+            .collect(),
         7 => text.replace('_', "-"),
         8 => text.replace(' ', "  "),
         _ => text.replace('\'', "\\u0027"),

@@ -26,7 +26,14 @@ struct Found {
     view: usize,
 }
 
-pub fn decide(views: &Views, record: &Unwrapped, evidence: &Evidence, hits: Vec<Hit>, catalogue: &Catalogue, _: &[Mapped]) -> Vec<Fault> {
+pub fn decide(
+    views: &Views,
+    record: &Unwrapped,
+    evidence: &Evidence,
+    hits: Vec<Hit>,
+    catalogue: &Catalogue,
+    _: &[Mapped],
+) -> Vec<Fault> {
     let places = Places { views, record, catalogue };
     let unique = |hit: &Hit| hit.class == Class::Unique && hit.needs == Needs::Nothing;
     let mut judge = Judge { places: &places, evidence: evidence.clone(), catalogue, record };
@@ -35,22 +42,25 @@ pub fn decide(views: &Views, record: &Unwrapped, evidence: &Evidence, hits: Vec<
         return if judge.all(&hits).is_empty() { Vec::new() } else { vec![foreign()] };
     }
     let found = absorbed(judge.all(&hits));
-    found.into_iter().map(|found| {
-        let tenant = tenant::of(&places, evidence, found.view, found.provider);
-        let label = |text: &String| text.as_str().into();
-        Fault {
-            verdict: found.verdict,
-            provider: found.provider.map(|provider| label(&catalogue.providers[provider])),
-            code: found.code.as_ref().map(label),
-            wire_code: found.wire.as_ref().map(label),
-            category: found.category.as_ref().map(label),
-            tenant: tenant.as_ref().map(label),
-            candidates: found.candidates.iter().map(label).collect(),
-            rule: found.rule.as_ref().map(label),
-            evidence: Vec::new(),
-            role: Role::Outer,
-        }
-    }).collect()
+    found
+        .into_iter()
+        .map(|found| {
+            let tenant = tenant::of(&places, evidence, found.view, found.provider);
+            let label = |text: &String| text.as_str().into();
+            Fault {
+                verdict: found.verdict,
+                provider: found.provider.map(|provider| label(&catalogue.providers[provider])),
+                code: found.code.as_ref().map(label),
+                wire_code: found.wire.as_ref().map(label),
+                category: found.category.as_ref().map(label),
+                tenant: tenant.as_ref().map(label),
+                candidates: found.candidates.iter().map(label).collect(),
+                rule: found.rule.as_ref().map(label),
+                evidence: Vec::new(),
+                role: Role::Outer,
+            }
+        })
+        .collect()
 }
 
 fn foreign() -> Fault {
@@ -79,7 +89,9 @@ impl Judge<'_> {
     fn all(&self, hits: &[Hit]) -> Vec<Found> {
         let mut units: BTreeMap<Unit, Vec<(&Hit, Option<usize>)>> = BTreeMap::new();
         for hit in hits {
-            let same = |other: &&Hit| other.unit == hit.unit && other.literal == hit.literal && other.is_code == hit.is_code;
+            let same = |other: &&Hit| {
+                other.unit == hit.unit && other.literal == hit.literal && other.is_code == hit.is_code
+            };
             let owners: BTreeSet<usize> = hits.iter().filter(same).map(|other| other.provider).collect();
             let proof = self.evidence.proof(self.places, hit.view, hit.start, &owners);
             if Evidence::satisfies(hit.needs, proof, hit.provider) {
@@ -91,10 +103,16 @@ impl Judge<'_> {
 
     /// One object or clause.
     fn unit(&self, hits: &[(&Hit, Option<usize>)]) -> Vec<Found> {
-        let decides = |hit: &Hit| hit.decisive || (hit.class == Class::Unique && !matches!(hit.kind, Kind::Symptom(..)));
-        let decisive: BTreeSet<usize> = hits.iter().filter(|(hit, _)| decides(hit)).map(|(hit, _)| hit.provider).collect();
+        let decides = |hit: &Hit| {
+            hit.decisive || (hit.class == Class::Unique && !matches!(hit.kind, Kind::Symptom(..)))
+        };
+        let decisive: BTreeSet<usize> =
+            hits.iter().filter(|(hit, _)| decides(hit)).map(|(hit, _)| hit.provider).collect();
         let owners = |of: &Hit| -> BTreeSet<usize> {
-            hits.iter().filter(|(hit, _)| hit.literal == of.literal && hit.is_code == of.is_code).map(|(hit, _)| hit.provider).collect()
+            hits.iter()
+                .filter(|(hit, _)| hit.literal == of.literal && hit.is_code == of.is_code)
+                .map(|(hit, _)| hit.provider)
+                .collect()
         };
         let (mut groups, mut loose) = (BTreeMap::<usize, Vec<&Hit>>::new(), Vec::new());
         for (hit, proof) in hits {
@@ -110,7 +128,8 @@ impl Judge<'_> {
             }
         }
         loose.retain(|hit| !owners(hit).iter().any(|owner| groups.contains_key(owner)));
-        let mut found: Vec<Found> = groups.iter().flat_map(|(provider, group)| self.proven(*provider, group)).collect();
+        let mut found: Vec<Found> =
+            groups.iter().flat_map(|(provider, group)| self.proven(*provider, group)).collect();
         found.extend(self.unproven(&loose));
         found
     }
@@ -142,20 +161,50 @@ impl Judge<'_> {
         if codes.is_empty() {
             codes = self.rows_by_code(hits, false);
         }
-        let label_count = |rows: &BTreeSet<usize>| rows.iter().map(|row| &self.catalogue.rows[*row].rule.code).collect::<BTreeSet<_>>().len();
-        let (exact, coarse): (Vec<_>, Vec<_>) = codes.into_iter().partition(|(_, rows, _)| label_count(rows) == 1);
-        if !exact.is_empty() {
-            return exact.iter().map(|(_, rows, hit)| self.resolve(provider, rows.clone(), hit, false)).collect();
+        let label_count = |rows: &BTreeSet<usize>| {
+            rows.iter().map(|row| &self.catalogue.rows[*row].rule.code).collect::<BTreeSet<_>>().len()
+        };
+        let (exact, coarse): (Vec<_>, Vec<_>) =
+            codes.into_iter().partition(|(_, rows, _)| label_count(rows) == 1);
+        let unique: Vec<_> = exact
+            .iter()
+            .filter(|(_, _, hit)| hit.class == Class::Unique && hit.kind == Kind::Token && hit.anywhere)
+            .collect();
+        if !unique.is_empty() {
+            return unique
+                .iter()
+                .map(|(_, rows, hit)| self.resolve(provider, rows.clone(), hit, false))
+                .collect();
         }
-        let messages: Vec<&&Hit> = hits.iter().filter(|hit| hit.kind == Kind::Message || (hit.kind == Kind::Fields && !hit.is_code)).collect();
+        if !exact.is_empty() {
+            let wires: BTreeSet<&String> = exact
+                .iter()
+                .flat_map(|(_, rows, _)| rows)
+                .filter_map(|row| self.catalogue.rows[*row].rule.wire.as_ref())
+                .collect();
+            let others = coarse.iter().filter(|(literal, ..)| !wires.contains(literal));
+            return exact
+                .iter()
+                .chain(others)
+                .map(|(_, rows, hit)| self.resolve(provider, rows.clone(), hit, false))
+                .collect();
+        }
+        let messages: Vec<&&Hit> = hits
+            .iter()
+            .filter(|hit| hit.kind == Kind::Message || (hit.kind == Kind::Fields && !hit.is_code))
+            .collect();
         let longest = messages.iter().min_by_key(|hit| (std::cmp::Reverse(hit.weight), hit.view, hit.start));
         if let Some(longest) = longest {
             let same = messages.iter().filter(|hit| hit.literal == longest.literal);
             let rows: BTreeSet<usize> = same.flat_map(|hit| hit.rows.iter().copied()).collect();
-            let wired: BTreeSet<usize> = rows.iter().copied().filter(|row| {
-                let wire = self.catalogue.rows[*row].rule.wire.as_ref();
-                wire.is_some_and(|wire| coarse.iter().any(|(literal, ..)| literal == wire))
-            }).collect();
+            let wired: BTreeSet<usize> = rows
+                .iter()
+                .copied()
+                .filter(|row| {
+                    let wire = self.catalogue.rows[*row].rule.wire.as_ref();
+                    wire.is_some_and(|wire| coarse.iter().any(|(literal, ..)| literal == wire))
+                })
+                .collect();
             return vec![self.resolve(provider, if wired.is_empty() { rows } else { wired }, longest, true)];
         }
         coarse.iter().map(|(_, rows, hit)| self.resolve(provider, rows.clone(), hit, false)).collect()
@@ -163,22 +212,37 @@ impl Judge<'_> {
 
     /// Each code on the spot with the rules it may mean: what several fields forms agree on, else what tokens say.
     fn rows_by_code<'h>(&self, hits: &[&'h Hit], is_code: bool) -> Vec<(String, BTreeSet<usize>, &'h Hit)> {
-        let literals: BTreeSet<&String> = hits.iter()
-            .filter(|hit| hit.is_code == is_code && (hit.kind == Kind::Token || (hit.kind == Kind::Fields && is_code)))
+        let literals: BTreeSet<&String> = hits
+            .iter()
+            .filter(|hit| {
+                hit.is_code == is_code && (hit.kind == Kind::Token || (hit.kind == Kind::Fields && is_code))
+            })
             .map(|hit| &hit.literal)
             .collect();
-        literals.into_iter().map(|literal| {
-            let own: Vec<&&Hit> = hits.iter().filter(|hit| hit.literal == *literal && hit.is_code == is_code).collect();
-            let mut forms: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-            for hit in own.iter().filter(|hit| hit.kind == Kind::Fields) {
-                forms.entry(hit.form).or_default().extend(&hit.rows);
-            }
-            let everything = |kind: Kind| own.iter().filter(|hit| hit.kind == kind).flat_map(|hit| hit.rows.iter().copied()).collect::<BTreeSet<usize>>();
-            let agreed = forms.into_values().reduce(|all, form| all.intersection(&form).copied().collect()).filter(|rows| !rows.is_empty());
-            let fields = everything(Kind::Fields);
-            let rows = agreed.unwrap_or(if fields.is_empty() { everything(Kind::Token) } else { fields });
-            (literal.clone(), rows, *own[0])
-        }).collect()
+        literals
+            .into_iter()
+            .map(|literal| {
+                let own: Vec<&&Hit> =
+                    hits.iter().filter(|hit| hit.literal == *literal && hit.is_code == is_code).collect();
+                let mut forms: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+                for hit in own.iter().filter(|hit| hit.kind == Kind::Fields) {
+                    forms.entry(hit.form).or_default().extend(&hit.rows);
+                }
+                let everything = |kind: Kind| {
+                    own.iter()
+                        .filter(|hit| hit.kind == kind)
+                        .flat_map(|hit| hit.rows.iter().copied())
+                        .collect::<BTreeSet<usize>>()
+                };
+                let agreed = forms
+                    .into_values()
+                    .reduce(|all, form| all.intersection(&form).copied().collect())
+                    .filter(|rows| !rows.is_empty());
+                let fields = everything(Kind::Fields);
+                let rows = agreed.unwrap_or(if fields.is_empty() { everything(Kind::Token) } else { fields });
+                (literal.clone(), rows, **own.iter().find(|hit| hit.anywhere).unwrap_or(&own[0]))
+            })
+            .collect()
     }
 
     /// Narrows rules by currency, endpoint and (of a message) status, and says what is settled.
@@ -196,14 +260,24 @@ impl Judge<'_> {
         let wires: BTreeSet<Option<&String>> = rows.iter().map(|row| rule(row).wire.as_ref()).collect();
         let wire = wires.first().filter(|_| wires.len() == 1).copied().flatten();
         let (code, category) = match (codes.first(), wire) {
-            (Some(code), _) if codes.len() == 1 => ((*code).clone(), rule(rows.first().expect("one code, one row")).category),
+            (Some(code), _) if codes.len() == 1 => {
+                ((*code).clone(), rule(rows.first().expect("one code, one row")).category)
+            }
             (_, Some(wire)) => {
-                let named = self.catalogue.rows.iter().find(|row| row.provider == provider && row.rule.code == *wire);
-                (wire.clone(), named.map_or(rule(rows.first().expect("a wire code is of a row")).category, |row| row.rule.category))
+                let named =
+                    self.catalogue.rows.iter().find(|row| row.provider == provider && row.rule.code == *wire);
+                (
+                    wire.clone(),
+                    named.map_or(rule(rows.first().expect("a wire code is of a row")).category, |row| {
+                        row.rule.category
+                    }),
+                )
             }
             _ => return self.open(Some(provider), codes.into_iter().cloned().collect(), hit),
         };
-        let settled = (rows.len() == 1).then(|| rows.first().map(|row| self.catalogue.rows[*row].id(self.catalogue))).flatten();
+        let settled = (rows.len() == 1)
+            .then(|| rows.first().map(|row| self.catalogue.rows[*row].id(self.catalogue)))
+            .flatten();
         Found {
             verdict: Verdict::Match,
             provider: Some(provider),
@@ -222,7 +296,9 @@ impl Judge<'_> {
         Found {
             verdict: Verdict::Ambiguous,
             provider,
-            provider_id: provider.map(|provider| self.catalogue.providers[provider].clone()).unwrap_or_default(),
+            provider_id: provider
+                .map(|provider| self.catalogue.providers[provider].clone())
+                .unwrap_or_default(),
             code: None,
             wire: None,
             category: None,
@@ -235,21 +311,32 @@ impl Judge<'_> {
     /// The first hint of the provider's packs that stands in the record, no letter or digit behind it.
     fn hinted_endpoint(&self, provider: usize) -> Option<&str> {
         let text = &self.record.text;
-        let stands = |hint: &str| text.match_indices(hint).any(|(at, _)| !text[at + hint.len()..].starts_with(|c: char| c.is_ascii_alphanumeric()));
+        let stands = |hint: &str| {
+            text.match_indices(hint)
+                .any(|(at, _)| !text[at + hint.len()..].starts_with(|c: char| c.is_ascii_alphanumeric()))
+        };
         let packs = self.catalogue.packs.iter().filter(|pack| pack.provider == provider);
-        packs.flat_map(|pack| &pack.pack.endpoint_hints).find(|hint| stands(&hint.text)).map(|hint| hint.endpoint.as_str())
+        packs
+            .flat_map(|pack| &pack.pack.endpoint_hints)
+            .find(|hint| stands(&hint.text))
+            .map(|hint| hint.endpoint.as_str())
     }
 
     /// What may be behind a symptom, if its conditions hold.
     fn symptom(&self, hit: &Hit) -> Option<Found> {
         let Kind::Symptom(pack, index) = hit.kind else { return None };
         let symptom = &self.catalogue.packs[pack].pack.symptoms[index];
-        if !symptom.needs_text.is_empty() && !symptom.needs_text.iter().any(|text| self.record.text.contains(text.as_str())) {
+        if !symptom.needs_text.is_empty()
+            && !symptom.needs_text.iter().any(|text| self.record.text.contains(text.as_str()))
+        {
             return None;
         }
         let candidates = &symptom.candidates;
         let status = self.catalogue.packs[pack].symptoms[index].status_in(&hit.literal);
-        let endpoint = candidates.endpoint.as_deref().map(|endpoint| self.hinted_endpoint(hit.provider).unwrap_or(endpoint));
+        let endpoint = candidates
+            .endpoint
+            .as_deref()
+            .map(|endpoint| self.hinted_endpoint(hit.provider).unwrap_or(endpoint));
         let fits = |row: &&super::literals::Row| {
             let rule = &row.rule;
             let http = candidates.http.as_deref().is_none_or(|http| match http {
@@ -257,9 +344,14 @@ impl Judge<'_> {
                 fixed => fixed.parse().is_ok_and(|status: u16| rule.http.contains(&status)),
             });
             let listed = candidates.codes.is_empty() || candidates.codes.contains(&rule.code);
-            row.provider == hit.provider && !rule.retired && http && listed && endpoint.is_none_or(|endpoint| rule.endpoint.as_deref() == Some(endpoint))
+            row.provider == hit.provider
+                && !rule.retired
+                && http
+                && listed
+                && endpoint.is_none_or(|endpoint| rule.endpoint.as_deref() == Some(endpoint))
         };
-        let codes: BTreeSet<String> = self.catalogue.rows.iter().filter(fits).map(|row| row.rule.code.clone()).collect();
+        let codes: BTreeSet<String> =
+            self.catalogue.rows.iter().filter(fits).map(|row| row.rule.code.clone()).collect();
         (!codes.is_empty()).then(|| self.open(Some(hit.provider), codes, hit))
     }
 
@@ -267,19 +359,29 @@ impl Judge<'_> {
     fn unproven(&self, hits: &[&Hit]) -> Vec<Found> {
         let speaks = |hit: &&&Hit| match hit.class {
             Class::Shared | Class::Phrase => matches!(hit.kind, Kind::Token | Kind::Fields | Kind::Message),
-            Class::Word => hit.is_code && matches!(hit.position, Position::Field { code_field: true, .. }) && matches!(hit.kind, Kind::Token | Kind::Fields),
+            Class::Word => {
+                hit.is_code
+                    && hit.whole
+                    && matches!(hit.position, Position::Field { code_field: true, .. })
+                    && matches!(hit.kind, Kind::Token | Kind::Fields)
+            }
             Class::Unique => false,
         };
         let speaking: Vec<&Hit> = hits.iter().filter(speaks).copied().collect();
-        let codes: BTreeSet<&String> = speaking.iter().filter(|hit| hit.is_code).map(|hit| &hit.literal).collect();
+        let codes: BTreeSet<&String> =
+            speaking.iter().filter(|hit| hit.is_code).map(|hit| &hit.literal).collect();
         if codes.is_empty() {
             let messages = speaking.iter().filter(|hit| !hit.is_code);
             return messages.map(|hit| self.open_of(&[hit])).collect();
         }
-        codes.into_iter().map(|code| {
-            let own: Vec<&Hit> = speaking.iter().filter(|hit| hit.is_code && hit.literal == *code).copied().collect();
-            self.open_of(&own)
-        }).collect()
+        codes
+            .into_iter()
+            .map(|code| {
+                let own: Vec<&Hit> =
+                    speaking.iter().filter(|hit| hit.is_code && hit.literal == *code).copied().collect();
+                self.open_of(&own)
+            })
+            .collect()
     }
 
     /// Ambiguous between the owners of one literal. A code is not made finer by what stands beside it: that would need
@@ -289,11 +391,17 @@ impl Judge<'_> {
         let mut found = self.open(None, BTreeSet::new(), hits[0]);
         let mut labels = BTreeSet::new();
         for provider in providers {
-            let mut rows: BTreeSet<usize> = hits.iter().filter(|hit| hit.provider == provider).flat_map(|hit| hit.rows.iter().copied()).collect();
+            let mut rows: BTreeSet<usize> = hits
+                .iter()
+                .filter(|hit| hit.provider == provider)
+                .flat_map(|hit| hit.rows.iter().copied())
+                .collect();
             let id = &self.catalogue.providers[provider];
             if !hits[0].is_code {
                 keep(&mut rows, |row| !self.catalogue.rows[*row].rule.retired);
-                found.candidates.extend(rows.iter().map(|row| format!("{id}:{}", self.catalogue.rows[*row].rule.code)));
+                found
+                    .candidates
+                    .extend(rows.iter().map(|row| format!("{id}:{}", self.catalogue.rows[*row].rule.code)));
                 continue;
             }
             let one = self.resolve(provider, rows, hits[0], false);
@@ -319,7 +427,9 @@ fn keep(rows: &mut BTreeSet<usize>, fits: impl Fn(&usize) -> bool) {
 fn absorbed(found: Vec<Found>) -> Vec<Found> {
     let gone = |index: usize| {
         found.iter().enumerate().any(|(other, finer)| {
-            other != index && absorbs(finer, &found[index]) && !(absorbs(&found[index], finer) && index < other)
+            other != index
+                && absorbs(finer, &found[index])
+                && !(absorbs(&found[index], finer) && index < other)
         })
     };
     let gone: Vec<bool> = (0..found.len()).map(gone).collect();
@@ -329,12 +439,16 @@ fn absorbed(found: Vec<Found>) -> Vec<Found> {
 fn absorbs(finer: &Found, coarser: &Found) -> bool {
     match (finer.verdict, coarser.verdict) {
         (Verdict::Match, Verdict::Match) => {
-            let same = finer.code == coarser.code && (finer.code.as_deref() != Some(reserved::UNKNOWN) || finer.wire == coarser.wire);
+            let same = finer.code == coarser.code
+                && (finer.code.as_deref() != Some(reserved::UNKNOWN) || finer.wire == coarser.wire);
             let wire = coarser.code == coarser.wire && finer.wire == coarser.code;
-            finer.provider == coarser.provider && ((same && (finer.rule.is_some() || coarser.rule.is_none())) || (!same && wire))
+            finer.provider == coarser.provider
+                && ((same && (finer.rule.is_some() || coarser.rule.is_none())) || (!same && wire))
         }
         (Verdict::Match, Verdict::Ambiguous) => coarser.candidates.iter().any(|candidate| {
-            [&finer.code, &finer.wire].iter().any(|code| code.as_ref().is_some_and(|code| *candidate == format!("{}:{code}", finer.provider_id)))
+            [&finer.code, &finer.wire].iter().any(|code| {
+                code.as_ref().is_some_and(|code| *candidate == format!("{}:{code}", finer.provider_id))
+            })
         }),
         (Verdict::Ambiguous, Verdict::Ambiguous) => finer.candidates.is_subset(&coarser.candidates),
         _ => false,

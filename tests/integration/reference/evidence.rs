@@ -46,25 +46,61 @@ pub struct Evidence {
 }
 
 const IDENTITY_KEYS: [&str; 28] = [
-    "service", "svc", "app", "application", "component", "module", "logger", "client", "connector", "idp", "provider", "vendor", "integration",
-    "upstream", "issuer", "target", "peer", "servicename", "appname", "loggername", "container", "containername", "pod", "podname", "unit",
-    "systemdunit", "syslogidentifier", "program",
+    "service",
+    "svc",
+    "app",
+    "application",
+    "component",
+    "module",
+    "logger",
+    "client",
+    "connector",
+    "idp",
+    "provider",
+    "vendor",
+    "integration",
+    "upstream",
+    "issuer",
+    "target",
+    "peer",
+    "servicename",
+    "appname",
+    "loggername",
+    "container",
+    "containername",
+    "pod",
+    "podname",
+    "unit",
+    "systemdunit",
+    "syslogidentifier",
+    "program",
 ];
 
-static URL_HOST: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"://(?:[^\s/?#"'<>@\x01\x02]*@)?([A-Za-z0-9.-]+)"#).expect("valid"));
-static BARE_HOST: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})(?::\d+)?/?$").expect("valid"));
+static URL_HOST: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"://(?:[^\s/?#"'<>@\x01\x02]*@)?([A-Za-z0-9.-]+)"#).expect("valid"));
+static BARE_HOST: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})(?::\d+)?/?$").expect("valid"));
 /// Logger, class and exception names: dotted, the last or last but one part with a capital; or `SomethingException`.
-static CLASS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[A-Za-z_$][A-Za-z0-9_$]*(?:(?:\.|::)[A-Za-z_$][A-Za-z0-9_$]*)+|[A-Z][A-Za-z0-9_$]*(?:Exception|Error)\b").expect("valid"));
-static BRACKETED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[\[(]([A-Za-z][A-Za-z0-9_.:-]{1,60})[\])]").expect("valid"));
-static DEPENDENCY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"node_modules/((?:@[A-Za-z0-9_-]+/)?[A-Za-z0-9_.-]+)").expect("valid"));
-static LOGGER_DASH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?:^|[\] ])([A-Za-z][A-Za-z0-9_.$]*) - ").expect("valid"));
-static WORD_BEHIND: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[\s\]\[()>:,|-]*(?:\d+ )?[\s\]\[()>:,|-]*([A-Za-z@][A-Za-z0-9_.$-]*)").expect("valid"));
+static CLASS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"[A-Za-z_$][A-Za-z0-9_$]*(?:(?:\.|::)[A-Za-z_$][A-Za-z0-9_$]*)+|[A-Z][A-Za-z0-9_$]*(?:Exception|Error)\b").expect("valid")
+});
+static BRACKETED: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[\[(]([A-Za-z][A-Za-z0-9_.:-]{1,60})[\])]").expect("valid"));
+static DEPENDENCY: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"node_modules/((?:@[A-Za-z0-9_-]+/)?[A-Za-z0-9_.-]+)").expect("valid"));
+static LOGGER_DASH: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^|[\] ])([A-Za-z][A-Za-z0-9_.$]*) - ").expect("valid"));
+static WORD_BEHIND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^[\s\]\[()>:,|-]*(?:\d+ )?[\s\]\[()>:,|-]*([A-Za-z@][A-Za-z0-9_.$-]*)").expect("valid")
+});
 static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[A-Za-z0-9_-]+").expect("valid"));
-static JOINT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)^\s*(?:,|/|&|,?\s*\b(?:and|or)\b)\s*$").expect("valid"));
+static JOINT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)^\s*(?:,|/|&|,?\s*\b(?:and|or)\b)\s*$").expect("valid"));
 
 impl Evidence {
     pub fn collect(views: &Views, record: &Unwrapped, catalogue: &Catalogue, mapping: &[Mapped]) -> Evidence {
-        let mut collector = Collector { views, catalogue, mapping, marks: Vec::new(), mapped_tenants: Vec::new() };
+        let mut collector =
+            Collector { views, catalogue, mapping, marks: Vec::new(), mapped_tenants: Vec::new() };
         for view in 0..views.all.len() {
             if views.all[view].below_query || views.all[view].dead {
                 continue;
@@ -75,7 +111,9 @@ impl Evidence {
                 _ => {}
             }
         }
-        let said = |(name, value): &(String, String)| IDENTITY_KEYS.contains(&normal(name).as_str()).then(|| value.clone());
+        let said = |(name, value): &(String, String)| {
+            IDENTITY_KEYS.contains(&normal(name).as_str()).then(|| value.clone())
+        };
         for value in record.app.iter().cloned().chain(record.structured.iter().filter_map(said)) {
             collector.identity(&value, None, 0, false);
         }
@@ -92,24 +130,40 @@ impl Evidence {
     }
 
     /// Which of a literal's owners is proven where it stands, and by what.
-    pub fn proof(&self, places: &Places, view: usize, at: usize, owners: &BTreeSet<usize>) -> Option<(usize, Strength)> {
+    pub fn proof(
+        &self,
+        places: &Places,
+        view: usize,
+        at: usize,
+        owners: &BTreeSet<usize>,
+    ) -> Option<(usize, Strength)> {
         let views = places.views;
         let mut at = at;
         for above in views.up(view) {
             let judged = match views.text(above) {
                 Some(text) => {
                     let own = clause(text, at);
-                    let in_clause = |mark: &&Mark| mark.view == Some(above) && mark.strength == Strength::Host && clause(text, mark.at) == own;
+                    let in_clause = |mark: &&Mark| {
+                        mark.view == Some(above)
+                            && mark.strength != Strength::Shape
+                            && clause(text, mark.at) == own
+                    };
                     let name = left_name(places, above, text, at);
                     let near_name = name.as_ref().filter(|name| clause(text, name.at) == own);
                     self.judge(in_clause, near_name, owners).or_else(|| {
                         let lines: Vec<usize> = text.line_objects.values().copied().collect();
-                        let in_text = |mark: &&Mark| mark.view.is_some_and(|view| view == above || lines.iter().any(|line| belongs(views, view, *line)));
+                        let in_text = |mark: &&Mark| {
+                            mark.view.is_some_and(|view| {
+                                view == above || lines.iter().any(|line| belongs(views, view, *line))
+                            })
+                        };
                         let in_text = |mark: &&Mark| in_text(mark) && mark.strength != Strength::Shape;
                         self.judge(in_text, name.as_ref(), owners)
                     })
                 }
-                None => self.judge(|mark| mark.view.is_some_and(|view| belongs(views, view, above)), None, owners),
+                None => {
+                    self.judge(|mark| mark.view.is_some_and(|view| belongs(views, view, above)), None, owners)
+                }
             };
             if let Some(judged) = judged {
                 return judged.provider();
@@ -130,13 +184,27 @@ impl Evidence {
 
     /// What the marks of one place say; `None` where they say nothing. Only an owner of the code can be proven: marks of
     /// others prove nobody, and hide what is farther.
-    fn judge(&self, here: impl Fn(&&Mark) -> bool, name: Option<&LeftName>, owners: &BTreeSet<usize>) -> Option<Judged> {
-        let marks: Vec<&Mark> = self.marks.iter().filter(here).filter(|mark| mark.provider.is_some() || !self.ignore_foreign).collect();
+    fn judge(
+        &self,
+        here: impl Fn(&&Mark) -> bool,
+        name: Option<&LeftName>,
+        owners: &BTreeSet<usize>,
+    ) -> Option<Judged> {
+        let marks: Vec<&Mark> = self
+            .marks
+            .iter()
+            .filter(here)
+            .filter(|mark| mark.provider.is_some() || !self.ignore_foreign)
+            .collect();
         if marks.is_empty() && name.is_none() {
             return None;
         }
         let settled = |strength: Strength| {
-            let of: BTreeSet<usize> = marks.iter().filter(|mark| mark.strength == strength).filter_map(|mark| mark.provider).collect();
+            let of: BTreeSet<usize> = marks
+                .iter()
+                .filter(|mark| mark.strength == strength)
+                .filter_map(|mark| mark.provider)
+                .collect();
             let mut proven = of.intersection(owners);
             match (proven.next(), proven.next()) {
                 (None, _) => None,
@@ -152,8 +220,11 @@ impl Evidence {
             return Some(shape.unwrap_or(Judged::Nobody));
         }
         if let Some(name) = name {
-            let owner = name.provider.filter(|provider| owners.contains(provider));
-            return Some(owner.map_or(Judged::Nobody, |owner| Judged::Proven(owner, Strength::Identity)));
+            let mut proven = name.providers.intersection(owners);
+            return Some(match (proven.next(), proven.next()) {
+                (Some(one), None) => Judged::Proven(*one, Strength::Identity),
+                _ => Judged::Nobody,
+            });
         }
         Some(settled(Strength::Identity).or(shape).unwrap_or(Judged::Nobody))
     }
@@ -180,8 +251,8 @@ fn belongs(views: &Views, view: usize, object: usize) -> bool {
 
 struct LeftName {
     at: usize,
-    /// `None`: two names joined, which prove nobody.
-    provider: Option<usize>,
+    /// Nobody: two names joined. Several: one word that holds several names.
+    providers: BTreeSet<usize>,
 }
 
 /// The nearest provider name to the left, in prose of a failing record.
@@ -191,25 +262,35 @@ fn left_name(places: &Places, view: usize, text: &Text, at: usize) -> Option<Lef
         return None;
     }
     let prose = &text.prose[..at];
-    let named: Vec<(usize, usize, BTreeSet<usize>)> = WORD.find_iter(prose)
+    let named: Vec<(usize, usize, BTreeSet<usize>)> = WORD
+        .find_iter(prose)
         .map(|word| (word.start(), word.end(), names_in(places.catalogue, word.as_str())))
         .filter(|(_, _, providers)| !providers.is_empty())
         .collect();
     for (index, (start, end, providers)) in named.iter().enumerate().rev() {
         let earlier = index.checked_sub(1).map(|index| &named[index]);
-        let joined = earlier.is_some_and(|(_, before, others)| others != providers && JOINT.is_match(&prose[*before..*start]));
-        if joined || providers.len() > 1 {
-            return Some(LeftName { at: *start, provider: None });
+        let joined = earlier.is_some_and(|(_, before, others)| {
+            others != providers && JOINT.is_match(&prose[*before..*start])
+        });
+        if joined {
+            return Some(LeftName { at: *start, providers: BTreeSet::new() });
         }
         let path = |c: Option<char>| c.is_some_and(|c| "/@\\".contains(c));
         let (left, right) = (&text.prose[..*start], &text.prose[*end..]);
-        let dotted = left.strip_suffix('.').is_some_and(|left| left.ends_with(|c: char| c.is_ascii_alphanumeric()))
-            || right.strip_prefix('.').is_some_and(|right| right.starts_with(|c: char| c.is_ascii_alphanumeric()));
+        let dotted =
+            left.strip_suffix('.').is_some_and(|left| left.ends_with(|c: char| c.is_ascii_alphanumeric()))
+                || right
+                    .strip_prefix('.')
+                    .is_some_and(|right| right.starts_with(|c: char| c.is_ascii_alphanumeric()));
         let near = &left[left.char_indices().rev().nth(60).map_or(0, |(at, _)| at)..];
-        if path(left.chars().next_back()) || path(right.chars().next()) || dotted || NAME_OF_A_THING.is_match(near) {
+        if path(left.chars().next_back())
+            || path(right.chars().next())
+            || dotted
+            || NAME_OF_A_THING.is_match(near)
+        {
             continue;
         }
-        return Some(LeftName { at: *start, provider: providers.first().copied() });
+        return Some(LeftName { at: *start, providers: providers.clone() });
     }
     None
 }
@@ -221,7 +302,8 @@ pub fn names_in(catalogue: &Catalogue, text: &str) -> BTreeSet<usize> {
     for pack in &catalogue.packs {
         for name in &pack.pack.names {
             let name: String = words_of(name).concat();
-            let begins_here = |from: usize| (from + 1..=words.len()).any(|to| words[from..to].concat() == name);
+            let begins_here =
+                |from: usize| (from + 1..=words.len()).any(|to| words[from..to].concat() == name);
             if !name.is_empty() && (0..words.len()).any(begins_here) {
                 found.insert(pack.provider);
             }
@@ -239,7 +321,9 @@ fn words_of(text: &str) -> Vec<String> {
         let behind = letters.get(index + 1);
         let starts = letter.is_ascii_uppercase()
             && before.is_some_and(|before| {
-                before.is_ascii_lowercase() || before.is_ascii_digit() || (before.is_ascii_uppercase() && behind.is_some_and(char::is_ascii_lowercase))
+                before.is_ascii_lowercase()
+                    || before.is_ascii_digit()
+                    || (before.is_ascii_uppercase() && behind.is_some_and(char::is_ascii_lowercase))
             });
         if starts || !letter.is_ascii_alphanumeric() {
             words.push(String::new());
@@ -267,7 +351,14 @@ struct Collector<'a> {
 }
 
 impl Collector<'_> {
-    fn mark(&mut self, provider: Option<usize>, strength: Strength, view: Option<usize>, at: usize, local: bool) {
+    fn mark(
+        &mut self,
+        provider: Option<usize>,
+        strength: Strength,
+        view: Option<usize>,
+        at: usize,
+        local: bool,
+    ) {
         self.marks.push(Mark { provider, strength, view, at, local, host: None });
     }
 
@@ -286,14 +377,30 @@ impl Collector<'_> {
                 found.insert(Some(pack.provider));
             }
         }
-        for mapped in self.mapping.iter().filter(|mapped| mapped.host.as_deref().is_some_and(|domain| below(&host, domain))) {
+        for mapped in self
+            .mapping
+            .iter()
+            .filter(|mapped| mapped.host.as_deref().is_some_and(|domain| below(&host, domain)))
+        {
             found.extend(self.mapped(mapped).map(Some));
         }
-        if self.catalogue.foreign.iter().any(|foreign| foreign.hosts.iter().any(|domain| below(&host, domain))) {
+        if self
+            .catalogue
+            .foreign
+            .iter()
+            .any(|foreign| foreign.hosts.iter().any(|domain| below(&host, domain)))
+        {
             found.insert(None);
         }
         for provider in found {
-            self.marks.push(Mark { provider, strength: Strength::Host, view: Some(view), at, local, host: Some(host.clone()) });
+            self.marks.push(Mark {
+                provider,
+                strength: Strength::Host,
+                view: Some(view),
+                at,
+                local,
+                host: Some(host.clone()),
+            });
         }
     }
 
@@ -316,7 +423,12 @@ impl Collector<'_> {
         for provider in found {
             self.mark(Some(provider), Strength::Identity, view, at, local);
         }
-        if self.catalogue.foreign.iter().any(|foreign| foreign.loggers.iter().any(|prefix| value.starts_with(prefix.as_str()))) {
+        if self
+            .catalogue
+            .foreign
+            .iter()
+            .any(|foreign| foreign.loggers.iter().any(|prefix| value.starts_with(prefix.as_str())))
+        {
             self.mark(None, Strength::Identity, view, at, local);
         }
     }
@@ -335,7 +447,8 @@ impl Collector<'_> {
             }
         }
         let mut offset = 0;
-        let speaks = ["", "log", "message", "msg", "event"].contains(&normal(&self.views.all[view].key).as_str());
+        let speaks =
+            ["", "log", "message", "msg", "event"].contains(&normal(&self.views.all[view].key).as_str());
         for line in text.prose.split('\n') {
             for name in names_of_line(line, speaks) {
                 self.identity(&name, Some(view), offset, false);
@@ -353,13 +466,16 @@ impl Collector<'_> {
             let at = field.view.map_or(0, |view| self.views.all[view].at);
             let address = field.value.contains("://") || field.value.contains(['?', '@']);
             let name = &field.normal;
-            let last = normal(field.name.strip_suffix(".name").unwrap_or(&field.name).rsplit('.').next().unwrap_or(""));
+            let last = normal(
+                field.name.strip_suffix(".name").unwrap_or(&field.name).rsplit('.').next().unwrap_or(""),
+            );
             let known = IDENTITY_KEYS.contains(&name.as_str()) || IDENTITY_KEYS.contains(&last.as_str());
             if (known || last == "name") && !address {
                 self.identity(&field.value, Some(view), at, !known);
             }
             // {"idp": {"name": "okta"}}
-            let nested = IDENTITY_KEYS.contains(&normal(&self.views.all[view].key).as_str()) && field.normal == "name";
+            let nested =
+                IDENTITY_KEYS.contains(&normal(&self.views.all[view].key).as_str()) && field.normal == "name";
             if let (true, Some(above)) = (nested, self.views.all[view].parent) {
                 self.identity(&field.value, Some(above), at, false);
             }
@@ -375,11 +491,17 @@ impl Collector<'_> {
         for pack in &self.catalogue.packs {
             let fits = |shape: &Vec<(String, Option<Regex>)>| {
                 shape.iter().all(|(name, value)| {
-                    object.fields.iter().any(|field| field.name == *name && value.as_ref().is_none_or(|value| value.is_match(field.value.trim())))
+                    object.fields.iter().any(|field| {
+                        field.name == *name
+                            && value.as_ref().is_none_or(|value| value.is_match(field.value.trim()))
+                    })
                 })
             };
             let prefixes = &pack.pack.evidence.strong.event_types;
-            let event = object.fields.iter().any(|field| field.normal == "eventtype" && prefixes.iter().any(|prefix| field.value.starts_with(prefix.as_str())));
+            let event = object.fields.iter().any(|field| {
+                field.normal == "eventtype"
+                    && prefixes.iter().any(|prefix| field.value.starts_with(prefix.as_str()))
+            });
             if event || pack.shapes.iter().any(fits) {
                 found.insert(pack.provider);
             }
@@ -404,7 +526,12 @@ impl Collector<'_> {
         if let Some(found) = URL_HOST.captures(&object.address) {
             self.host(&found[1], view, 0, true);
         }
-        let issuer = object.fields.iter().find(|field| field.name == "iss").map(|field| field.value.clone()).unwrap_or_default();
+        let issuer = object
+            .fields
+            .iter()
+            .find(|field| field.name == "iss")
+            .map(|field| field.value.clone())
+            .unwrap_or_default();
         if let Some(found) = URL_HOST.captures(&issuer).or_else(|| BARE_HOST.captures(&issuer)) {
             self.host(&found[1], view, 0, true);
         }
@@ -437,10 +564,15 @@ fn names_of_line(line: &str, header: bool) -> Vec<String> {
         });
     }
     if header {
-        LOGGER_DASH.captures_iter(line).filter_map(|found| found.get(1)).filter(|found| free(found.start(), found.end())).for_each(|found| names.push(found.as_str().to_string()));
+        LOGGER_DASH
+            .captures_iter(line)
+            .filter_map(|found| found.get(1))
+            .filter(|found| free(found.start(), found.end()))
+            .for_each(|found| names.push(found.as_str().to_string()));
         if let Some((_, start, end)) = level_word(line) {
             let before = line[..start].trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-            let from = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "_.$-".contains(c)).len();
+            let from =
+                before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "_.$-".contains(c)).len();
             let word = &before[from..];
             if word.starts_with(|c: char| c.is_ascii_alphabetic()) && free(from, before.len()) {
                 names.push(word.to_string());

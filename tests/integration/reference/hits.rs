@@ -1,8 +1,8 @@
 //! Every literal in every view → hits: what it may mean, where it stands, what it proves.
 
 use super::literals::{Catalogue, Class, FieldPair, FieldsForm, Wanted, whole_token};
-use super::positions::{Places, Position, fills_clause};
-use super::views::{Field, Object, Style, Text, Views, says_something};
+use super::positions::{Places, Position, behind_status, fills_clause};
+use super::views::{Field, Object, Style, Text, Views, line_number, says_something};
 use super::wrappers::Unwrapped;
 use faultline::catalogue::schema::{Needs, Place};
 
@@ -42,6 +42,10 @@ pub struct Hit {
     pub class: Class,
     pub position: Position,
     pub needs: Needs,
+    /// Its form lets it count outside of error positions too.
+    pub anywhere: bool,
+    /// The literal is all that its text says.
+    pub whole: bool,
     /// The literal's own name stands beside it.
     pub decisive: bool,
     /// Letters that are the literal's own.
@@ -65,7 +69,9 @@ pub fn find(views: &Views, record: &Unwrapped, catalogue: &Catalogue) -> Vec<Hit
             finder.fields(view, object, &mut hits);
         }
     }
-    hits.retain(|hit| hit.position != Position::Outside || (hit.class == Class::Unique && matches!(hit.kind, Kind::Token)));
+    hits.retain(|hit| {
+        hit.position != Position::Outside || (hit.class == Class::Unique && matches!(hit.kind, Kind::Token))
+    });
     hits
 }
 
@@ -89,21 +95,26 @@ impl HitFinder<'_> {
 
     /// Whole messages, the longest of a provider where several overlap. Returns the spans that are taken.
     fn messages(&self, view: usize, text: &Text, hits: &mut Vec<Hit>) -> Vec<(usize, usize)> {
-        let judged_inside = |start: usize, end: usize| text.inner.iter().any(|inner| inner.0 <= start && end <= inner.1);
-        let found: Vec<_> = text.messages.iter().filter(|(start, end, _)| !judged_inside(*start, *end)).collect();
+        let judged_inside =
+            |start: usize, end: usize| text.inner.iter().any(|inner| inner.0 <= start && end <= inner.1);
+        let found: Vec<_> =
+            text.messages.iter().filter(|(start, end, _)| !judged_inside(*start, *end)).collect();
         let mut spans = Vec::new();
         for (start, end, index) in &found {
             let message = &self.catalogue.messages[*index];
             let beaten = found.iter().any(|(other_start, other_end, other)| {
                 let longer = &self.catalogue.messages[*other];
-                longer.provider == message.provider && longer.pattern.literal_bytes > message.pattern.literal_bytes && other_start < end && start < other_end
+                longer.provider == message.provider
+                    && longer.pattern.literal_bytes > message.pattern.literal_bytes
+                    && other_start < end
+                    && start < other_end
             });
             if beaten {
                 continue;
             }
             spans.push((*start, *end));
             let Some(position) = self.places.position(view, *start, *end) else { continue };
-            if message.class == Class::Word && !fills_clause(text, *start, *end) {
+            if message.class == Class::Word && !word_counts(text, *start, *end, position) {
                 continue;
             }
             hits.push(Hit {
@@ -120,6 +131,8 @@ impl HitFinder<'_> {
                 class: message.class,
                 position,
                 needs: message.needs,
+                anywhere: false,
+                whole: text.prose.trim().len() == end - start,
                 decisive: false,
                 weight: message.pattern.literal_bytes,
             });
@@ -135,7 +148,7 @@ impl HitFinder<'_> {
             let Some(position) = self.places.position(view, start, end) else { continue };
             let token = &self.catalogue.tokens[index];
             for one in token.uses.iter().filter(|one| admitted(one.place, position)) {
-                if one.class == Class::Word && !fills_clause(text, start, end) {
+                if one.class == Class::Word && !word_counts(text, start, end, position) {
                     continue;
                 }
                 let code = |row: usize| &self.catalogue.rows[row].rule;
@@ -153,19 +166,30 @@ impl HitFinder<'_> {
                     class: one.class,
                     position,
                     needs: one.needs,
-                    decisive: one.beside.as_deref().is_some_and(|name| self.stands_beside(name, view, text, start)),
+                    anywhere: one.place == Place::Anywhere,
+                    whole: text.prose.trim().len() == end - start,
+                    decisive: one
+                        .beside
+                        .as_deref()
+                        .is_some_and(|name| self.stands_beside(name, view, text, start)),
                     weight: token.text.len(),
                 });
             }
         }
     }
 
-    /// A name in the same clause, or as the value of a field of the same object.
+    /// A name in the same clause, or as the value of a field of the same object or line.
     fn stands_beside(&self, name: &str, view: usize, text: &Text, at: usize) -> bool {
         let own = clause(text, at);
-        let here = text.prose.match_indices(name).any(|(start, _)| whole_token(&text.prose, start, start + name.len()) && clause(text, start) == own);
-        let object = self.views.owner(view).and_then(|owner| self.views.object(owner));
-        here || object.is_some_and(|object| object.fields.iter().any(|field| field.value.trim() == name))
+        let here = text.prose.match_indices(name).any(|(start, _)| {
+            whole_token(&text.prose, start, start + name.len()) && clause(text, start) == own
+        });
+        let line = line_number(&text.prose, at);
+        let lines =
+            [line * 2, line * 2 + 1].into_iter().filter_map(|line| text.line_objects.get(&line).copied());
+        let mut objects =
+            self.views.owner(view).into_iter().chain(lines).filter_map(|object| self.views.object(object));
+        here || objects.any(|object| object.fields.iter().any(|field| field.value.trim() == name))
     }
 
     /// Codes of a known syntax without a row.
@@ -173,7 +197,10 @@ impl HitFinder<'_> {
         for pack in &self.catalogue.packs {
             let (Some(syntax), Some(needs)) = (&pack.syntax, pack.counts_unknown()) else { continue };
             for found in syntax.find_iter(&text.prose) {
-                let known = self.catalogue.token(found.as_str()).is_some_and(|token| token.uses.iter().any(|one| one.provider == pack.provider));
+                let known = self
+                    .catalogue
+                    .token(found.as_str())
+                    .is_some_and(|token| token.uses.iter().any(|one| one.provider == pack.provider));
                 if known || !whole_token(&text.prose, found.start(), found.end()) {
                     continue;
                 }
@@ -192,6 +219,8 @@ impl HitFinder<'_> {
                     class: Class::Unique,
                     position,
                     needs,
+                    anywhere: false,
+                    whole: text.prose.trim().len() == found.len(),
                     decisive: false,
                     weight: found.len(),
                 });
@@ -218,6 +247,8 @@ impl HitFinder<'_> {
                         class: Class::Phrase,
                         position,
                         needs: pack.pack.symptoms[index].needs,
+                        anywhere: false,
+                        whole: text.prose.trim().len() == end.saturating_sub(start),
                         decisive: false,
                         weight: 0,
                     });
@@ -247,11 +278,18 @@ impl HitFinder<'_> {
             }
             let Some(mut position) = self.places.position(text_view, 0, text.prose.len()) else { continue };
             // one error field of the form is enough
-            let others = form.pairs.iter().filter(|_| position == Position::Outside).flat_map(|pair| self.fields_named(pair, object));
+            let others = form
+                .pairs
+                .iter()
+                .filter(|_| position == Position::Outside)
+                .flat_map(|pair| self.fields_named(pair, object));
             let other = others.filter_map(|field| self.places.field_position(view, &field.name)).next();
             position = other.unwrap_or(position);
             // a path that a pack writes out beside another field (`outcome.reason`) is an error position itself
-            let dotted = form.pairs.iter().any(|pair| pair.telling && pair.names.iter().any(|name| name.dotted.is_some()));
+            let dotted = form
+                .pairs
+                .iter()
+                .any(|pair| pair.telling && pair.names.iter().any(|name| name.dotted.is_some()));
             let paired = dotted && form.pairs.len() > 1 && position == Position::Outside;
             let style = object.style;
             hits.push(Hit {
@@ -268,6 +306,8 @@ impl HitFinder<'_> {
                 class: form.class,
                 position: if paired { Position::Field { code_field: false, style } } else { position },
                 needs: form.needs,
+                anywhere: false,
+                whole: true,
                 decisive: false,
                 weight: form.literal.len(),
             });
@@ -278,8 +318,11 @@ impl HitFinder<'_> {
     fn matched<'v>(&'v self, form: &FieldsForm, object: &'v Object) -> Option<(&'v Field, usize)> {
         let mut telling = None;
         for pair in &form.pairs {
-            let found = self.fields_named(pair, object).into_iter().find(|field| fits(&pair.wanted, field))?;
-            if pair.telling && (telling.is_none() || matches!(&pair.wanted, Wanted::Text(text) if *text == form.literal)) {
+            let found =
+                self.fields_named(pair, object).into_iter().find(|field| fits(&pair.wanted, field))?;
+            if pair.telling
+                && (telling.is_none() || matches!(&pair.wanted, Wanted::Text(text) if *text == form.literal))
+            {
                 telling = Some(found);
             }
         }
@@ -291,11 +334,24 @@ impl HitFinder<'_> {
     fn fields_named<'v>(&'v self, pair: &FieldPair, object: &'v Object) -> Vec<&'v Field> {
         let mut found = Vec::new();
         for name in &pair.names {
-            found.extend(object.fields.iter().filter(|field| field.normal == name.whole || field.last == name.whole));
-            if let Some((outer, inner)) = &name.dotted {
-                let below = object.fields.iter().filter(|field| field.normal == *outer).filter_map(|field| self.views.object(field.view?));
-                found.extend(below.flat_map(|below| below.fields.iter().filter(|field| field.normal == *inner)));
-            }
+            let Some((outer, inner)) = &name.dotted else {
+                found.extend(
+                    object
+                        .fields
+                        .iter()
+                        .filter(|field| field.normal == name.whole || field.last == name.whole),
+                );
+                continue;
+            };
+            found.extend(
+                object.fields.iter().filter(|field| field.normal == name.whole && field.name.contains('.')),
+            );
+            let below = object
+                .fields
+                .iter()
+                .filter(|field| field.normal == *outer)
+                .filter_map(|field| self.views.object(field.view?));
+            found.extend(below.flat_map(|below| below.fields.iter().filter(|field| field.normal == *inner)));
         }
         found
     }
@@ -310,6 +366,11 @@ fn fits(wanted: &Wanted, field: &Field) -> bool {
             Wanted::Text(text) => value == text,
             Wanted::Message(pattern) => pattern.is_whole(value),
         }
+}
+
+/// An everyday word fills its clause or stands written, and is no reason phrase anywhere.
+fn word_counts(text: &Text, start: usize, end: usize, position: Position) -> bool {
+    !behind_status(text, start) && (position == Position::Written || fills_clause(text, start, end))
 }
 
 fn admitted(place: Place, position: Position) -> bool {
@@ -327,18 +388,25 @@ fn admitted(place: Place, position: Position) -> bool {
 pub fn clause(text: &Text, at: usize) -> usize {
     let inside = |place: usize| text.messages.iter().any(|(start, end, _)| *start <= place && place < *end);
     let bytes = text.prose.as_bytes();
-    (0..at.min(bytes.len())).filter(|place| {
-        let ends = matches!(bytes[*place], b';' | b'\n') || (bytes[*place] == b'-' && bytes.get(place + 1) == Some(&b'>'));
-        ends && !inside(*place)
-    }).count()
+    (0..at.min(bytes.len()))
+        .filter(|place| {
+            let ends = matches!(bytes[*place], b';' | b'\n')
+                || (bytes[*place] == b'-' && bytes.get(place + 1) == Some(&b'>'));
+            ends && !inside(*place)
+        })
+        .count()
 }
 
 /// `code: text` with the code's own message, and the message behind `[code] ` or `"code" "`: both stand written.
 fn written_together(hits: &mut [Hit], view: usize, text: &Text) {
-    let pairs: Vec<(usize, usize)> = (0..hits.len()).flat_map(|code| (0..hits.len()).map(move |message| (code, message))).collect();
+    let pairs: Vec<(usize, usize)> =
+        (0..hits.len()).flat_map(|code| (0..hits.len()).map(move |message| (code, message))).collect();
     for (code, message) in pairs {
         let (first, second) = (&hits[code], &hits[message]);
-        let here = first.view == view && second.view == view && first.kind == Kind::Token && second.kind == Kind::Message;
+        let here = first.view == view
+            && second.view == view
+            && first.kind == Kind::Token
+            && second.kind == Kind::Message;
         if !here || second.start < first.end || second.start > first.end + 4 {
             continue;
         }

@@ -3,7 +3,9 @@
 use super::packs::Library;
 use super::patterns::{Pattern, Stop};
 use super::views::normal;
-use faultline::catalogue::schema::{ClassMark, Form, ForeignEvidence, Needs, OneOrMany, Pack, Place, Rule, RuleClass, Shape, UnknownCodes};
+use faultline::catalogue::schema::{
+    ClassMark, ForeignEvidence, Form, Needs, OneOrMany, Pack, Place, Rule, RuleClass, Shape, UnknownCodes,
+};
 use memchr::memmem::Finder;
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -103,7 +105,10 @@ pub struct FieldName {
 
 impl FieldName {
     fn new(name: &str) -> FieldName {
-        FieldName { whole: normal(name), dotted: name.split_once('.').map(|(outer, inner)| (normal(outer), normal(inner))) }
+        FieldName {
+            whole: normal(name),
+            dotted: name.split_once('.').map(|(outer, inner)| (normal(outer), normal(inner))),
+        }
     }
 }
 
@@ -147,7 +152,11 @@ impl Catalogue {
         for list in &library.foreign {
             catalogue.foreign.push(ForeignMarkers::new(&list.evidence));
         }
-        let lists = library.shared.iter().flat_map(|list| &list.codes).chain(library.foreign.iter().flat_map(|list| &list.codes));
+        let lists = library
+            .shared
+            .iter()
+            .flat_map(|list| &list.codes)
+            .chain(library.foreign.iter().flat_map(|list| &list.codes));
         catalogue.settle(gathered, lists.cloned().collect());
         catalogue
     }
@@ -188,7 +197,8 @@ impl Catalogue {
         for (text, _, provider, ..) in &gathered.messages {
             owners.entry(text.clone()).or_default().insert(*provider);
         }
-        let shared = |text: &str| owners.get(text).is_some_and(|owners| owners.len() > 1) || listed.contains(text);
+        let shared =
+            |text: &str| owners.get(text).is_some_and(|owners| owners.len() > 1) || listed.contains(text);
         let class = |mark: Class, text: &str| if shared(text) { mark.max(Class::Shared) } else { mark };
 
         let mut tokens: BTreeMap<String, Vec<TokenUse>> = BTreeMap::new();
@@ -206,7 +216,13 @@ impl Catalogue {
             let key = (text.clone(), provider, needs == Needs::Nothing);
             let class = class(mark, &text);
             let stop = if class == Class::Word { Stop::Required } else { Stop::Optional };
-            let message = messages.entry(key).or_insert_with(|| Message { pattern: Pattern::new(&text, stop), provider, rows: Vec::new(), needs, class });
+            let message = messages.entry(key).or_insert_with(|| Message {
+                pattern: Pattern::new(&text, stop),
+                provider,
+                rows: Vec::new(),
+                needs,
+                class,
+            });
             message.rows.push(row);
             message.class = message.class.max(class);
         }
@@ -229,7 +245,9 @@ impl Catalogue {
     /// Whole tokens in a text: start, end, index.
     pub fn tokens_in(&self, text: &str) -> Vec<(usize, usize, usize)> {
         let mut found = Vec::new();
-        for (index, token) in self.tokens.iter().enumerate().filter(|(_, token)| token.text.len() <= text.len()) {
+        for (index, token) in
+            self.tokens.iter().enumerate().filter(|(_, token)| token.text.len() <= text.len())
+        {
             for start in token.finder.find_iter(text.as_bytes()) {
                 let end = start + token.text.len();
                 if whole_token(text, start, end) {
@@ -241,14 +259,22 @@ impl Catalogue {
     }
 
     pub fn token(&self, text: &str) -> Option<&Token> {
-        self.tokens.binary_search_by(|token| token.text.as_str().cmp(text)).ok().map(|index| &self.tokens[index])
+        self.tokens
+            .binary_search_by(|token| token.text.as_str().cmp(text))
+            .ok()
+            .map(|index| &self.tokens[index])
     }
 
     /// A whole text is a code of a pack, or of a known syntax.
     pub fn is_code(&self, text: &str) -> bool {
         let text = text.trim();
         let listed = self.token(text).is_some_and(|token| !token.name_only);
-        listed || self.packs.iter().filter_map(|pack| pack.syntax.as_ref()).any(|syntax| syntax.find(text).is_some_and(|found| found.range() == (0..text.len())))
+        listed
+            || self
+                .packs
+                .iter()
+                .filter_map(|pack| pack.syntax.as_ref())
+                .any(|syntax| syntax.find(text).is_some_and(|found| found.range() == (0..text.len())))
     }
 }
 
@@ -258,7 +284,8 @@ pub fn whole_token(text: &str, start: usize, end: usize) -> bool {
     let before = |back: usize| start.checked_sub(back).map(|at| bytes[at]);
     let free = |near: Option<u8>, far: Option<u8>| {
         let word = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        !word(near) && !(matches!(near, Some(b'-' | b'.')) && far.is_some_and(|byte| byte.is_ascii_alphanumeric()))
+        !word(near)
+            && !(matches!(near, Some(b'-' | b'.')) && far.is_some_and(|byte| byte.is_ascii_alphanumeric()))
     };
     free(before(1), before(2)) && free(bytes.get(end).copied(), bytes.get(end + 1).copied())
 }
@@ -268,20 +295,31 @@ impl PackFacts {
         let regex = |text: &str| Regex::new(text).expect("a regex of a pack compiles");
         let shape = |shape: &Shape| match shape {
             Shape::Names(names) => names.iter().map(|name| (name.clone(), None)).collect(),
-            Shape::Values(values) => values.iter().map(|(name, value)| (name.clone(), Some(regex(&format!("^(?:{value})$"))))).collect(),
+            Shape::Values(values) => values
+                .iter()
+                .map(|(name, value)| (name.clone(), Some(regex(&format!("^(?:{value})$")))))
+                .collect(),
         };
         PackFacts {
             provider,
             syntax: pack.code_syntax.as_ref().map(|syntax| regex(&syntax.regex)),
             shapes: pack.evidence.strong.shapes.iter().map(shape).collect(),
-            symptoms: pack.symptoms.iter().map(|symptom| Pattern::new(&symptom.message, Stop::Optional)).collect(),
+            symptoms: pack
+                .symptoms
+                .iter()
+                .map(|symptom| Pattern::new(&symptom.message, Stop::Optional))
+                .collect(),
             tenant_allow: pack.tenant_allow.as_deref().map(regex),
             pack: Pack { rules: Vec::new(), ..pack.clone() },
         }
     }
 
     pub fn counts_unknown(&self) -> Option<Needs> {
-        self.pack.code_syntax.as_ref().filter(|syntax| syntax.unknown == UnknownCodes::Count).map(|syntax| syntax.needs)
+        self.pack
+            .code_syntax
+            .as_ref()
+            .filter(|syntax| syntax.unknown == UnknownCodes::Count)
+            .map(|syntax| syntax.needs)
     }
 }
 
@@ -290,7 +328,11 @@ impl ForeignMarkers {
         ForeignMarkers {
             hosts: evidence.hosts.clone(),
             loggers: evidence.loggers.clone(),
-            texts: evidence.text.iter().map(|text| Regex::new(text).expect("a regex of a list compiles")).collect(),
+            texts: evidence
+                .text
+                .iter()
+                .map(|text| Regex::new(text).expect("a regex of a list compiles"))
+                .collect(),
             fields: evidence.fields.clone(),
         }
     }
@@ -299,12 +341,18 @@ impl ForeignMarkers {
 /// `only` and `endpoint` of a form.
 fn applies(form: &Form, rule: &Rule) -> bool {
     let glob = |pattern: &String| match pattern.split_once('*') {
-        Some((head, tail)) => rule.code.starts_with(head) && rule.code.ends_with(tail) && rule.code.len() >= head.len() + tail.len(),
+        Some((head, tail)) => {
+            rule.code.starts_with(head)
+                && rule.code.ends_with(tail)
+                && rule.code.len() >= head.len() + tail.len()
+        }
         None => rule.code == *pattern,
     };
     let endpoints = form.endpoint.as_slice();
     let listed = form.only.is_empty() || form.only.iter().any(glob);
-    listed && (endpoints.is_empty() || rule.endpoint.as_ref().is_some_and(|endpoint| endpoints.contains(endpoint)))
+    listed
+        && (endpoints.is_empty()
+            || rule.endpoint.as_ref().is_some_and(|endpoint| endpoints.contains(endpoint)))
 }
 
 #[derive(Default)]
@@ -336,7 +384,9 @@ const OWN: [&str; 5] = ["{code}", "{wire}", "{internal}", "{name}", "{message}"]
 /// A text of a form with the rule's own texts in it, one for each spelling.
 fn written_out(template: &str, rule: &Rule) -> Vec<String> {
     match OWN.iter().find(|own| template.contains(**own)) {
-        Some(own) => own_texts(rule, own).unwrap_or_default().iter().map(|text| template.replace(own, text)).collect(),
+        Some(own) => {
+            own_texts(rule, own).unwrap_or_default().iter().map(|text| template.replace(own, text)).collect()
+        }
         None => vec![template.to_string()],
     }
 }
@@ -359,12 +409,23 @@ impl Gathered {
         };
         if let Some(token) = &form.token {
             for text in written_out(token, rule) {
-                let beside = form.beside.as_ref().and_then(|beside| written_out(beside, rule).into_iter().next());
+                let beside =
+                    form.beside.as_ref().and_then(|beside| written_out(beside, rule).into_iter().next());
                 let place = form.place.unwrap_or(Place::Error);
                 if !token.contains("{name}") {
                     self.code_texts.insert(text.clone());
                 }
-                self.tokens.push((text, TokenUse { provider, row, place, needs: form.needs, beside, class: mark(code_mark, form.class) }));
+                self.tokens.push((
+                    text,
+                    TokenUse {
+                        provider,
+                        row,
+                        place,
+                        needs: form.needs,
+                        beside,
+                        class: mark(code_mark, form.class),
+                    },
+                ));
             }
         }
         if let Some(message) = &form.message {
@@ -373,11 +434,24 @@ impl Gathered {
             }
         }
         if let Some(fields) = &form.fields {
-            self.fields_of(form, fields.iter().map(|(names, value)| (names.as_str(), value.to_string())).collect(), rule, provider, row);
+            self.fields_of(
+                form,
+                fields.iter().map(|(names, value)| (names.as_str(), value.to_string())).collect(),
+                rule,
+                provider,
+                row,
+            );
         }
     }
 
-    fn fields_of(&mut self, form: &Form, fields: Vec<(&str, String)>, rule: &Rule, provider: usize, row: usize) {
+    fn fields_of(
+        &mut self,
+        form: &Form,
+        fields: Vec<(&str, String)>,
+        rule: &Rule,
+        provider: usize,
+        row: usize,
+    ) {
         let (code_mark, message_mark) = match &rule.class {
             RuleClass::Computed => (None, None),
             RuleClass::Both(mark) => (Some(*mark), Some(*mark)),
@@ -398,7 +472,9 @@ impl Gathered {
                 let text = &texts[spelling.min(texts.len() - 1)];
                 let wanted = match text.as_str() {
                     "*" => Wanted::Any,
-                    text if template.contains("{message}") || (text.contains('{') && !OWN.iter().any(|own| template.contains(own))) => {
+                    text if template.contains("{message}")
+                        || (text.contains('{') && !OWN.iter().any(|own| template.contains(own))) =>
+                    {
                         let word = mark(message_mark, form.class) == Class::Word;
                         let pattern = Pattern::new(text, if word { Stop::Required } else { Stop::Optional });
                         if pattern.short {
@@ -406,7 +482,10 @@ impl Gathered {
                         }
                         Wanted::Message(Box::new(pattern))
                     }
-                    text => text.strip_suffix('*').map_or_else(|| Wanted::Text(text.to_string()), |head| Wanted::Prefix(head.to_string())),
+                    text => text.strip_suffix('*').map_or_else(
+                        || Wanted::Text(text.to_string()),
+                        |head| Wanted::Prefix(head.to_string()),
+                    ),
                 };
                 // a message without any text of its own tells nothing
                 if matches!(&wanted, Wanted::Message(pattern) if pattern.literal_bytes == 0) {
@@ -416,10 +495,24 @@ impl Gathered {
                     (literal, is_code) = (text.clone(), !template.contains("{message}"));
                 }
                 let own = OWN.iter().any(|own| template.contains(own)) || telling.is_none();
-                pairs.push(FieldPair { names: names.split('|').map(FieldName::new).collect(), wanted, telling: own });
+                pairs.push(FieldPair {
+                    names: names.split('|').map(FieldName::new).collect(),
+                    wanted,
+                    telling: own,
+                });
             }
             let class = if is_code { mark(code_mark, form.class) } else { mark(message_mark, form.class) };
-            self.fields.push(FieldsForm { form: self.forms, provider, row, pairs, place: form.place, needs, literal, is_code, class });
+            self.fields.push(FieldsForm {
+                form: self.forms,
+                provider,
+                row,
+                pairs,
+                place: form.place,
+                needs,
+                literal,
+                is_code,
+                class,
+            });
         }
     }
 }

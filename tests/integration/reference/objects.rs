@@ -9,7 +9,10 @@ const NESTED_MAX: usize = 64;
 #[derive(Debug, Clone)]
 pub enum Value {
     /// Quoted; `cut` when the closing quote is missing.
-    Text { text: String, cut: bool },
+    Text {
+        text: String,
+        cut: bool,
+    },
     Bare(String),
     Object(Vec<(String, Value)>),
     Array(Vec<Value>),
@@ -173,7 +176,8 @@ impl Reader<'_> {
             _ => self.bare_name(),
         };
         self.skip_blanks();
-        let separated = self.take(':') || (self.text[self.at..].starts_with("=>") && self.take('=') && self.take('>'));
+        let separated =
+            self.take(':') || (self.text[self.at..].starts_with("=>") && self.take('=') && self.take('>'));
         self.skip_blanks();
         match (name, separated) {
             (Some(name), true) => match self.value(nested) {
@@ -193,8 +197,10 @@ impl Reader<'_> {
     fn bare_name(&mut self) -> Option<String> {
         self.take(':');
         let rest = &self.text[self.at..];
-        let first = rest.chars().next().filter(|first| first.is_ascii_alphabetic() || "_$@".contains(*first))?;
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_$@.-".contains(c))).unwrap_or(rest.len());
+        let first =
+            rest.chars().next().filter(|first| first.is_ascii_alphabetic() || "_$@".contains(*first))?;
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_$@.-".contains(c))).unwrap_or(rest.len());
         debug_assert!(end >= first.len_utf8());
         self.at += end;
         Some(rest[..end].to_string())

@@ -19,12 +19,25 @@ pub struct Claim {
 
 pub enum Found {
     /// An object, the key written right before it (`body={…}`), and how many levels of escapes were taken off.
-    Object { key: String, members: Vec<(String, Value)>, unescaped: usize },
+    Object {
+        key: String,
+        members: Vec<(String, Value)>,
+        unescaped: usize,
+    },
     /// A field with a value of its own.
-    Field { key: String, value: Value },
+    Field {
+        key: String,
+        value: Value,
+    },
     /// A query string or form body with its pairs decoded; `address` is what stands before the `?`.
-    Query { address: Option<String>, pairs: Vec<(String, String)> },
-    Element { name: String, value: String },
+    Query {
+        address: Option<String>,
+        pairs: Vec<(String, String)>,
+    },
+    Element {
+        name: String,
+        value: String,
+    },
 }
 
 /// Objects and quoted fields, whichever begins first.
@@ -86,9 +99,14 @@ fn object_at(text: &str, at: usize, free_from: usize) -> Option<Claim> {
 
 /// `"key": value`, also with every quote escaped alike, where no object could be read around it.
 fn loose_member_at(text: &str, at: usize) -> Option<Claim> {
-    static KEY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"^"[^"\\\s]{1,64}"\s*:\s*(?:["{\[]|-?\d|true\b|false\b|null\b)"#).expect("valid"));
+    static KEY: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"^"[^"\\\s]{1,64}"\s*:\s*(?:["{\[]|-?\d|true\b|false\b|null\b)"#).expect("valid")
+    });
     static ESCAPED: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"^(\\+)"([^"\\\s]{1,64})(\\+)"\s*:\s*(?:(\\+)"([^"\\]*)(\\+)"|(-?[0-9.]+|true|false|null))"#).expect("valid")
+        Regex::new(
+            r#"^(\\+)"([^"\\\s]{1,64})(\\+)"\s*:\s*(?:(\\+)"([^"\\]*)(\\+)"|(-?[0-9.]+|true|false|null))"#,
+        )
+        .expect("valid")
     });
     let rest = &text[at..];
     if KEY.is_match(rest) {
@@ -104,7 +122,11 @@ fn loose_member_at(text: &str, at: usize) -> Option<Claim> {
         Some(text) => Value::Text { text: text.as_str().to_string(), cut: false },
         None => Value::Bare(found[7].to_string()),
     };
-    Some(Claim { start: at, end: at + found[0].len(), found: Found::Field { key: found[2].to_string(), value } })
+    Some(Claim {
+        start: at,
+        end: at + found[0].len(),
+        found: Found::Field { key: found[2].to_string(), value },
+    })
 }
 
 /// `key="value"`, `key='value'`, `key=\"value\"` with the `=` at `at`.
@@ -114,7 +136,10 @@ fn quoted_pair_at(text: &str, at: usize, free_from: usize) -> Option<Claim> {
     let slashes = after.len() - after.trim_start_matches('\\').len();
     let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end);
     let open = at + 1 + slashes;
-    let quote = text[open..line_end].chars().next().filter(|quote| *quote == '"' || (*quote == '\'' && slashes == 0))?;
+    let quote = text[open..line_end]
+        .chars()
+        .next()
+        .filter(|quote| *quote == '"' || (*quote == '\'' && slashes == 0))?;
     let (value, end, cut) = if slashes == 0 {
         objects::quoted(&text[..line_end], open)
     } else {
@@ -127,7 +152,11 @@ fn quoted_pair_at(text: &str, at: usize, free_from: usize) -> Option<Claim> {
     }
     // a quote that its line does not close is a cut only where the text ends
     let cut = cut && line_end == text.len();
-    Some(Claim { start, end, found: Found::Field { key: key.to_string(), value: Value::Text { text: value, cut } } })
+    Some(Claim {
+        start,
+        end,
+        found: Found::Field { key: key.to_string(), value: Value::Text { text: value, cut } },
+    })
 }
 
 /// The key that ends at byte `end`: letters, digits and `_.@-`, not glued to a path, a query or a fragment.
@@ -143,17 +172,25 @@ fn key_before(text: &str, end: usize, free_from: usize) -> Option<(usize, &str)>
 /// Stretches of text that name codes without saying that something failed. Quoted values are masked by `FIELD`
 /// (their quotes stand), objects by `OBJECT`.
 pub fn dead_stretches(text: &str) -> Vec<(usize, usize)> {
-    static SELECTOR: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"[A-Za-z0-9_:.-]*[A-Za-z0-9_:]\{\s*[A-Za-z_][A-Za-z0-9_]*\s*(?:=~|!~|!=|=)\s*"[^{}]*\}"#).expect("valid"));
+    static SELECTOR: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"[A-Za-z0-9_:.-]*[A-Za-z0-9_:]\{\s*[A-Za-z_][A-Za-z0-9_]*\s*(?:=~|!~|!=|=)\s*"[^{}]*\}"#)
+            .expect("valid")
+    });
     static SQL: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r"(?i)\b(?:select\b[^;\n\x01]{1,400}?\bfrom\b|update\s+\S{1,100}\s+set\b|where\s+[\w.]+\s*(?:=|in\b|like\b|<|>|!))[^;\n\x01]*",
         )
         .expect("valid")
     });
-    static LINE: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(?im)\busage:[^\n]*|^\s*# (?:HELP|TYPE)\b[^\n]*|^[ \t]*\|[^\n]*\|[ \t]*$").expect("valid"));
-    [&*SELECTOR, &*SQL, &*LINE].iter().flat_map(|dead| dead.find_iter(text)).map(|found| (found.start(), found.end())).collect()
+    static LINE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?im)\busage:[^\n]*|^\s*# (?:HELP|TYPE)\b[^\n]*|^[ \t]*\|[^\n]*\|[ \t]*$")
+            .expect("valid")
+    });
+    [&*SELECTOR, &*SQL, &*LINE]
+        .iter()
+        .flat_map(|dead| dead.find_iter(text))
+        .map(|found| (found.start(), found.end()))
+        .collect()
 }
 
 /// Query strings behind a `?`.
@@ -162,21 +199,31 @@ pub fn queries(text: &str) -> Vec<Claim> {
     let (mut claims, mut at) = (Vec::<Claim>::new(), 0);
     while let Some(mark) = text[at..].find('?').map(|found| at + found) {
         let address = &text[at..mark];
-        let address = &address[address.rfind(|c: char| stops(c) || "=,;()[]{}".contains(c)).map_or(0, |stop| stop + address[stop..].chars().next().map_or(1, char::len_utf8))..];
+        let address = &address[address
+            .rfind(|c: char| stops(c) || "=,;()[]{}".contains(c))
+            .map_or(0, |stop| stop + address[stop..].chars().next().map_or(1, char::len_utf8))..];
         let end = text[mark..].find(stops).map_or(text.len(), |stop| mark + stop);
         let query = text[mark + 1..end].trim_end_matches([')', ']', '}', ',', ';', '.', ':']);
         at = mark + 1;
         if query.contains('=') {
             at = mark + 1 + query.len();
             let pairs = query_pairs(query.split('#').next().unwrap_or(query));
-            claims.push(Claim { start: mark, end: at, found: Found::Query { address: Some(address.to_string()), pairs } });
+            claims.push(Claim {
+                start: mark,
+                end: at,
+                found: Found::Query { address: Some(address.to_string()), pairs },
+            });
         }
     }
     claims
 }
 
 fn query_pairs(query: &str) -> Vec<(String, String)> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (key.to_string(), form_decoded(value))).collect()
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (key.to_string(), form_decoded(value)))
+        .collect()
 }
 
 /// `+` → blank, `%xx` → its byte; bytes that are no UTF-8 become U+FFFD.
@@ -208,7 +255,9 @@ pub fn bare_pairs(text: &str, messages: &[(usize, usize)]) -> Vec<Claim> {
         }
         let Some((start, key)) = key_before(text, equals, free_from) else { continue };
         let mut end = at + bare_value(&text[at..]);
-        if let Some(message) = messages.iter().find(|message| at <= message.0 && message.0 < end && end < message.1) {
+        if let Some(message) =
+            messages.iter().find(|message| at <= message.0 && message.0 < end && end < message.1)
+        {
             end = message.1;
         }
         if end == at {
@@ -228,28 +277,49 @@ pub fn bare_pairs(text: &str, messages: &[(usize, usize)]) -> Vec<Claim> {
 
 /// Length of an unquoted value: to a blank, quote, bracket or `;`, or a comma that separates it from what follows.
 fn bare_value(rest: &str) -> usize {
-    static SEPARATOR: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^,(?:\s|,|$|[A-Za-z_@][A-Za-z0-9_.@-]*=)").expect("valid"));
+    static SEPARATOR: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^,(?:\s|,|$|[A-Za-z_@][A-Za-z0-9_.@-]*=)").expect("valid"));
     let stops = |(at, c): (usize, char)| {
-        c.is_whitespace() || "\"'`{}()[];<>".contains(c) || c == OBJECT || c == FIELD || (c == ',' && SEPARATOR.is_match(&rest[at..]))
+        c.is_whitespace()
+            || "\"'`{}()[];<>".contains(c)
+            || c == OBJECT
+            || c == FIELD
+            || (c == ',' && SEPARATOR.is_match(&rest[at..]))
     };
     rest.char_indices().find(|next| stops(*next)).map_or(rest.len(), |(at, _)| at)
 }
 
 /// The rest of a form body: a value and at least one `&key=`.
 fn form_body(value: &str) -> bool {
-    value.split('&').skip(1).any(|pair| pair.split_once('=').is_some_and(|(key, _)| !key.is_empty() && key_before(key, key.len(), 0).is_some_and(|(start, _)| start == 0)))
+    value.split('&').skip(1).any(|pair| {
+        pair.split_once('=').is_some_and(|(key, _)| {
+            !key.is_empty() && key_before(key, key.len(), 0).is_some_and(|(start, _)| start == 0)
+        })
+    })
 }
 
 /// Innermost `<name>text</name>`.
 pub fn elements(text: &str) -> Vec<Claim> {
-    static OPEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"<([A-Za-z][A-Za-z0-9_:.-]*)(?:\s[^<>]*)?>([^<>]{1,300})</([A-Za-z0-9_:.-]+)>").expect("valid"));
+    static OPEN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"<([A-Za-z][A-Za-z0-9_:.-]*)(?:\s[^<>]*)?>([^<>]{1,300})</([A-Za-z0-9_:.-]+)>")
+            .expect("valid")
+    });
     let same = |found: &regex::Captures| found[1] == found[3];
     OPEN.captures_iter(text)
         .filter(same)
         .map(|found| {
             let whole = found.get(0).expect("group 0 is the match");
-            let value = found[2].replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&apos;", "'").replace("&amp;", "&");
-            Claim { start: whole.start(), end: whole.end(), found: Found::Element { name: found[1].to_string(), value } }
+            let value = found[2]
+                .replace("&quot;", "\"")
+                .replace("&lt;", "<")
+                .replace("&gt;", ">")
+                .replace("&apos;", "'")
+                .replace("&amp;", "&");
+            Claim {
+                start: whole.start(),
+                end: whole.end(),
+                found: Found::Element { name: found[1].to_string(), value },
+            }
         })
         .collect()
 }

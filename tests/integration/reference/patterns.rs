@@ -28,24 +28,37 @@ pub enum Stop {
     Required,
 }
 
-static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\{([A-Za-z0-9_]+)(?::(list|any))?\}").expect("valid"));
+static PLACEHOLDER: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\{([A-Za-z0-9_]+)(?::(list|any))?\}").expect("valid"));
 
 impl Pattern {
     pub fn new(source: &str, stop: Stop) -> Pattern {
         let stretches: Vec<&str> = PLACEHOLDER.split(source).collect();
         let last = stretches.last().copied().unwrap_or_default();
         let optional = stop == Stop::Optional && last.ends_with('.');
-        let sure = |stretch: &&'_ str| if optional { stretch.strip_suffix('.').unwrap_or(stretch).len() } else { stretch.len() };
-        let anchor = stretches.iter().max_by_key(|stretch| sure(stretch)).map(|stretch| &stretch[..sure(stretch)]).unwrap_or_default();
+        let sure = |stretch: &&'_ str| {
+            if optional { stretch.strip_suffix('.').unwrap_or(stretch).len() } else { stretch.len() }
+        };
+        let anchor = stretches
+            .iter()
+            .max_by_key(|stretch| sure(stretch))
+            .map(|stretch| &stretch[..sure(stretch)])
+            .unwrap_or_default();
         let body = body(source, optional);
         let templated = stretches.len() > 1;
         let compile = |text: String| Regex::new(&text).expect("escaped text and known classes");
         Pattern {
             source: source.to_string(),
             literal_bytes: stretches.iter().map(|stretch| stretch.len()).sum(),
-            short: stretches.iter().flat_map(|stretch| stretch.chars()).filter(|c| !c.is_whitespace()).count() < ALONE_MIN,
+            short: stretches
+                .iter()
+                .flat_map(|stretch| stretch.chars())
+                .filter(|c| !c.is_whitespace())
+                .count()
+                < ALONE_MIN,
             anchor: Finder::new(anchor).into_owned(),
-            template: templated.then(|| compile(format!(r"(?-u:\b{{start-half}})(?:{body})(?-u:\b{{end-half}})"))),
+            template: templated
+                .then(|| compile(format!(r"(?-u:\b{{start-half}})(?:{body})(?-u:\b{{end-half}})"))),
             whole: templated.then(|| compile(format!(r"^\s*(?:{body})\s*$"))),
             stop,
         }
@@ -76,7 +89,9 @@ impl Pattern {
         let mut found = Vec::new();
         for start in self.anchor.find_iter(bytes) {
             let end = start + self.bare().len();
-            let stop = self.bare().len() < self.source.len() && bytes.get(end) == Some(&b'.') && !word(bytes.get(end + 1));
+            let stop = self.bare().len() < self.source.len()
+                && bytes.get(end) == Some(&b'.')
+                && !word(bytes.get(end + 1));
             if !(start > 0 && word(bytes.get(start - 1))) && !word(bytes.get(end)) {
                 found.push((start, end + usize::from(stop)));
             }

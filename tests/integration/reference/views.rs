@@ -138,7 +138,11 @@ impl Views {
 impl Object {
     /// The last value of a field whose normalised name is one of `names`, if it says anything.
     pub fn value(&self, is_wanted: impl Fn(&str) -> bool) -> Option<&str> {
-        self.fields.iter().rev().find(|field| is_wanted(&field.normal) && says_something(&field.value)).map(|field| field.value.as_str())
+        self.fields
+            .iter()
+            .rev()
+            .find(|field| is_wanted(&field.normal) && says_something(&field.value))
+            .map(|field| field.value.as_str())
     }
 }
 
@@ -150,11 +154,29 @@ pub fn normal(name: &str) -> String {
 /// `null`, `none`, empty and `0` are no values.
 pub fn says_something(value: &str) -> bool {
     let value = value.trim();
-    !(value.is_empty() || value == "0" || ["null", "none", "nil", "undefined", "false"].iter().any(|nothing| value.eq_ignore_ascii_case(nothing)))
+    !(value.is_empty()
+        || value == "0"
+        || ["null", "none", "nil", "undefined", "false"]
+            .iter()
+            .any(|nothing| value.eq_ignore_ascii_case(nothing)))
 }
 
 const DEAD_KEYS: [&str; 15] = [
-    "bucket", "branch", "topic", "file", "filename", "filepath", "metric", "metricname", "test", "testname", "testcase", "useragent", "ua", "httpuseragent", "sql",
+    "bucket",
+    "branch",
+    "topic",
+    "file",
+    "filename",
+    "filepath",
+    "metric",
+    "metricname",
+    "test",
+    "testname",
+    "testcase",
+    "useragent",
+    "ua",
+    "httpuseragent",
+    "sql",
 ];
 
 struct Reader<'a> {
@@ -166,24 +188,54 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn add(&mut self, parent: Option<usize>, key: &str, at: usize, body: Body) -> usize {
         let above = parent.map(|parent| &self.views.all[parent]);
-        let below_query = above.is_some_and(|above| above.below_query || matches!(&above.body, Body::Object(object) if object.style == Style::Query));
-        let dead = above.is_some_and(|above| above.dead) || DEAD_KEYS.contains(&normal(key.rsplit('.').next().unwrap_or(key)).as_str());
+        let below_query = above.is_some_and(|above| {
+            above.below_query || matches!(&above.body, Body::Object(object) if object.style == Style::Query)
+        });
+        let dead = above.is_some_and(|above| above.dead)
+            || DEAD_KEYS.contains(&normal(key.rsplit('.').next().unwrap_or(key)).as_str());
         self.views.all.push(View { parent, key: key.to_string(), at, below_query, dead, body });
         self.views.all.len() - 1
     }
 
     fn add_object(&mut self, parent: usize, key: &str, at: usize, style: Style, address: &str) -> usize {
-        self.add(Some(parent), key, at, Body::Object(Object { style, fields: Vec::new(), address: address.to_string() }))
+        self.add(
+            Some(parent),
+            key,
+            at,
+            Body::Object(Object { style, fields: Vec::new(), address: address.to_string() }),
+        )
     }
 
-    fn add_field(&mut self, object: usize, name: &str, value: &str, array: Option<usize>, view: Option<usize>) {
+    fn add_field(
+        &mut self,
+        object: usize,
+        name: &str,
+        value: &str,
+        array: Option<usize>,
+        view: Option<usize>,
+    ) {
         if let Body::Object(object) = &mut self.views.all[object].body {
             let last = normal(name.rsplit('.').next().unwrap_or(name));
-            object.fields.push(Field { name: name.to_string(), normal: normal(name), last, value: value.to_string(), array, view });
+            object.fields.push(Field {
+                name: name.to_string(),
+                normal: normal(name),
+                last,
+                value: value.to_string(),
+                array,
+                view,
+            });
         }
     }
 
-    fn text(&mut self, source: &str, parent: Option<usize>, key: &str, at: usize, decodings: usize, cut: bool) -> usize {
+    fn text(
+        &mut self,
+        source: &str,
+        parent: Option<usize>,
+        key: &str,
+        at: usize,
+        decodings: usize,
+        cut: bool,
+    ) -> usize {
         let view = self.add(parent, key, at, Body::Text(Text::default()));
         let source = source.replace([OBJECT, FIELD], "\x03");
         let mut text = Text { readable: source.clone(), cut, ..Text::default() };
@@ -198,11 +250,14 @@ impl Reader<'_> {
         text.messages = self.catalogue.messages_in(&text.readable);
         text.prose = text.readable.clone();
         let spans: Vec<(usize, usize)> = text.messages.iter().map(|(start, end, _)| (*start, *end)).collect();
-        let later: [&dyn Fn(&str) -> Vec<Claim>; 3] = [&pairs::queries, &|prose| pairs::bare_pairs(prose, &spans), &pairs::elements];
+        let later: [&dyn Fn(&str) -> Vec<Claim>; 3] =
+            [&pairs::queries, &|prose| pairs::bare_pairs(prose, &spans), &pairs::elements];
         for read in later {
             for claim in read(&text.prose) {
                 // a message is matched before its text is read as a pair
-                let inside = |span: &(usize, usize)| span.0 <= claim.start && claim.start < span.1 && claim.end <= span.1;
+                let inside = |span: &(usize, usize)| {
+                    span.0 <= claim.start && claim.start < span.1 && claim.end <= span.1
+                };
                 if !spans.iter().any(inside) {
                     mask(&mut text.prose, claim.start, claim.end, FIELD);
                     text.inner.push((claim.start, claim.end));
@@ -210,7 +265,8 @@ impl Reader<'_> {
                 }
             }
         }
-        let decoded = (!key.is_empty() && pairs::encoded_value(&text.prose)).then(|| pairs::form_decoded(&text.prose));
+        let decoded =
+            (!key.is_empty() && pairs::encoded_value(&text.prose)).then(|| pairs::form_decoded(&text.prose));
         if decoded.is_some() {
             let end = text.prose.len();
             text.inner.push((0, end));
@@ -261,7 +317,8 @@ impl Reader<'_> {
 
     /// The object that gathers the pairs (or elements) of the line at `at`.
     fn line_object(&mut self, text: usize, at: usize, style: Style) -> usize {
-        let line = self.views.text(text).map_or(0, |text| line_number(&text.prose, at)) * 2 + usize::from(style == Style::Elements);
+        let line = self.views.text(text).map_or(0, |text| line_number(&text.prose, at)) * 2
+            + usize::from(style == Style::Elements);
         if let Some(object) = self.views.text(text).and_then(|text| text.line_objects.get(&line)) {
             return *object;
         }
@@ -278,7 +335,15 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&mut self, object: usize, name: &str, value: Value, at: usize, decodings: usize, array: Option<usize>) {
+    fn value(
+        &mut self,
+        object: usize,
+        name: &str,
+        value: Value,
+        at: usize,
+        decodings: usize,
+        array: Option<usize>,
+    ) {
         match value {
             Value::Text { text, cut } => {
                 let view = self.text(&text, Some(object), name, at, decodings + 1, cut);
@@ -321,9 +386,17 @@ fn without_dead(readable: &mut String, claims: Vec<Claim>) -> Vec<Claim> {
         }
     }
     let dead = pairs::dead_stretches(&sketch);
-    let kept: Vec<Claim> = claims.into_iter().filter(|claim| !dead.iter().any(|(start, end)| *start <= claim.start && claim.start < *end)).collect();
+    let kept: Vec<Claim> = claims
+        .into_iter()
+        .filter(|claim| !dead.iter().any(|(start, end)| *start <= claim.start && claim.start < *end))
+        .collect();
     for claim in &kept {
-        mask(readable, claim.start, claim.end, if matches!(claim.found, Found::Object { .. }) { OBJECT } else { FIELD });
+        mask(
+            readable,
+            claim.start,
+            claim.end,
+            if matches!(claim.found, Found::Object { .. }) { OBJECT } else { FIELD },
+        );
     }
     for (start, end) in dead {
         mask(readable, start, end, OBJECT);

@@ -17,11 +17,15 @@ pub struct Unwrapped {
     pub cut: bool,
 }
 
-static CRI: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) ([PF])(?::\S*)? ").expect("valid"));
+static CRI: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) ([PF])(?::\S*)? ").expect("valid"));
 static PRIORITY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^<(\d{1,3})>").expect("valid"));
-static SYSLOG_5424: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^<\d{1,3}>1 \S+ \S+ (\S+) \S+ \S+ (-|\[)").expect("valid"));
-static SYSLOG_3164: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ ([A-Za-z0-9_./-]+)(?:\[\d+\])?: ?").expect("valid"));
+static SYSLOG_5424: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^<\d{1,3}>1 \S+ \S+ (\S+) \S+ \S+ (-|\[)").expect("valid"));
+static SYSLOG_3164: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ ([A-Za-z0-9_./-]+)(?:\[\d+\])?: ?")
+        .expect("valid")
+});
 /// The file format of some syslog daemons; without a priority only a pid tells it from an application's own header.
 static SYSLOG_ISO: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^(?:<\d{1,3}>\d{4}-\d\d-\d\dT\S+ \S+ ([A-Za-z0-9_./-]+)(?:\[\d+\])?: ?|\d{4}-\d\d-\d\dT\S+ \S+ ([A-Za-z0-9_./-]+)\[\d+\]: ?)")
@@ -79,13 +83,18 @@ fn docker(out: &mut Unwrapped) -> bool {
     for line in out.text.split('\n') {
         let Some(read) = objects::object(line, 0) else { return false };
         let known = |name: &str| ["log", "stream", "time", "attrs"].contains(&name);
-        if !read.whole || !line[read.end..].trim().is_empty() || !read.members.iter().all(|(name, _)| known(name)) {
+        if !read.whole
+            || !line[read.end..].trim().is_empty()
+            || !read.members.iter().all(|(name, _)| known(name))
+        {
             return false;
         }
-        let text_of = |wanted: &str| read.members.iter().find_map(|(name, value)| match value {
-            Value::Text { text, .. } if name == wanted => Some(text),
-            _ => None,
-        });
+        let text_of = |wanted: &str| {
+            read.members.iter().find_map(|(name, value)| match value {
+                Value::Text { text, .. } if name == wanted => Some(text),
+                _ => None,
+            })
+        };
         let (Some(log), Some(_)) = (text_of("log"), text_of("stream")) else { return false };
         joined.push_str(log);
     }
@@ -94,12 +103,19 @@ fn docker(out: &mut Unwrapped) -> bool {
 }
 
 fn syslog(out: &mut Unwrapped) -> bool {
-    let failing = PRIORITY.captures(&out.text).and_then(|found| found[1].parse::<u32>().ok()).map(|priority| priority % 8 <= 4);
-    let rest = if let Some(found) = SYSLOG_5424.captures(&out.text) {
+    let failing = PRIORITY
+        .captures(&out.text)
+        .and_then(|found| found[1].parse::<u32>().ok())
+        .map(|priority| priority % 8 <= 4);
+    let header = SYSLOG_5424.captures(&out.text).map(|found| {
         let data_at = found.get(2).expect("the group is not optional").start();
-        let (data, end) = structured_data(&out.text[data_at..]);
+        (found, data_at, structured_data(&out.text[data_at..]))
+    });
+    // broken structured data is no structured data
+    let rest = if let Some((found, data_at, (data, end))) = header.filter(|(_, _, (_, end))| *end > 0) {
         let app = (&found[1] != "-").then(|| found[1].to_string());
-        let rest = out.text[data_at + end..].strip_prefix(' ').unwrap_or(&out.text[data_at + end..]).to_string();
+        let rest =
+            out.text[data_at + end..].strip_prefix(' ').unwrap_or(&out.text[data_at + end..]).to_string();
         (out.app, out.structured) = (app.or(out.app.take()), data);
         rest
     } else if let Some(found) = SYSLOG_3164.captures(&out.text).or_else(|| SYSLOG_ISO.captures(&out.text)) {
@@ -117,8 +133,11 @@ fn syslog(out: &mut Unwrapped) -> bool {
 
 /// `-` or `[id name="value" …][…]` → the parameters and where they end.
 fn structured_data(text: &str) -> (Vec<(String, String)>, usize) {
-    static ELEMENT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"^\[[^\s\]="]+((?: [^\s\]="]+="(?:[^"\\\]]|\\.)*")*) ?\]"#).expect("valid"));
-    static PARAMETER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"([^\s\]="]+)="((?:[^"\\\]]|\\.)*)""#).expect("valid"));
+    static ELEMENT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"^\[[^\s\]="]+((?: [^\s\]="]+="(?:[^"\\\]]|\\.)*")*) ?\]"#).expect("valid")
+    });
+    static PARAMETER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"([^\s\]="]+)="((?:[^"\\\]]|\\.)*)""#).expect("valid"));
     let (mut parameters, mut end) = (Vec::new(), usize::from(text.starts_with('-')));
     while let Some(element) = ELEMENT.captures(&text[end..]) {
         for parameter in PARAMETER.captures_iter(&element[1]) {
