@@ -138,6 +138,7 @@ impl Evidence {
         owners: &BTreeSet<usize>,
     ) -> Option<(usize, Strength)> {
         let views = places.views;
+        let failing = places.failing(view, at, at);
         let mut at = at;
         for above in views.up(view) {
             let judged = match views.text(above) {
@@ -148,7 +149,7 @@ impl Evidence {
                             && mark.strength != Strength::Shape
                             && clause(text, mark.at) == own
                     };
-                    let name = left_name(places, above, text, at);
+                    let name = left_name(places, above, text, at, failing);
                     let near_name = name.as_ref().filter(|name| clause(text, name.at) == own);
                     self.judge(in_clause, near_name, owners).or_else(|| {
                         let lines: Vec<usize> = text.line_objects.values().copied().collect();
@@ -256,9 +257,9 @@ struct LeftName {
 }
 
 /// The nearest provider name to the left, in prose of a failing record.
-fn left_name(places: &Places, view: usize, text: &Text, at: usize) -> Option<LeftName> {
+fn left_name(places: &Places, view: usize, text: &Text, at: usize, failing: bool) -> Option<LeftName> {
     let above = &places.views.all[view];
-    if above.below_query || above.dead || !places.failing(view, at, at) {
+    if above.below_query || above.dead || !failing {
         return None;
     }
     let prose = &text.prose[..at];
@@ -460,6 +461,7 @@ impl Collector<'_> {
     fn object(&mut self, view: usize, object: &Object) {
         if object.style == Style::Query {
             self.query(view, object);
+            self.foreign_fields(view, object);
             return self.shapes(view, object);
         }
         for field in &object.fields {
@@ -479,11 +481,17 @@ impl Collector<'_> {
             if let (true, Some(above)) = (nested, self.views.all[view].parent) {
                 self.identity(&field.value, Some(above), at, false);
             }
-            if self.catalogue.foreign.iter().any(|foreign| foreign.fields.contains(&field.name)) {
-                self.mark(None, Strength::Identity, Some(view), at, false);
-            }
         }
+        self.foreign_fields(view, object);
         self.shapes(view, object);
+    }
+
+    fn foreign_fields(&mut self, view: usize, object: &Object) {
+        let named =
+            |name: &String| self.catalogue.foreign.iter().any(|foreign| foreign.fields.contains(name));
+        if object.fields.iter().any(|field| named(&field.name)) {
+            self.mark(None, Strength::Identity, Some(view), 0, false);
+        }
     }
 
     fn shapes(&mut self, view: usize, object: &Object) {
