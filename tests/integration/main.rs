@@ -4,11 +4,14 @@
 
 mod cases;
 mod encodings;
+mod reference;
+mod generate;
+mod differential;
+mod packs;
+mod structure;
 mod cli;
 mod exposition;
 mod http;
-mod packs;
-mod structure;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;
