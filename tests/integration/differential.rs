@@ -3,6 +3,7 @@
 use crate::cases;
 use crate::generate::Generator;
 use crate::reference::{Library, Mapped, Reference};
+use faultline::catalogue::schema::{Expect, InlineTest};
 use faultline::event::{Fault, Verdict};
 use faultline::pipeline::{Options, Pipeline};
 use serde_json::Value;
@@ -87,6 +88,47 @@ fn the_reference_gets_every_case_right() {
     assert!(differing.is_empty(), "{} of {all} cases differ:\n{}", differing.len(), differing.join("\n"));
 }
 
+#[test]
+fn the_reference_gets_every_inline_test_of_the_packs_right() {
+    let library = Library::shipped();
+    let reference = Reference::new(&library);
+    let (mut failed, mut all) = (Vec::new(), 0);
+    let mut check = |rule: String, test: &InlineTest, own: Option<(&str, &str)>| {
+        all += 1;
+        let faults = reference.classify(test.line.as_bytes(), &[]);
+        let matched = |fault: &Fault| {
+            let (provider, code) = own.expect("only packs expect matches");
+            let code = test.code.as_deref().unwrap_or(code);
+            let tenant =
+                test.tenant.as_deref().is_none_or(|tenant| fault.tenant.as_deref().unwrap_or("-") == tenant);
+            fault.verdict == Verdict::Match
+                && fault.provider.as_deref() == Some(provider)
+                && fault.code.as_deref() == Some(code)
+                && tenant
+        };
+        let right = match test.expect {
+            Expect::Match => faults.iter().any(matched),
+            Expect::Ambiguous => faults.iter().any(|fault| fault.verdict == Verdict::Ambiguous),
+            Expect::Foreign => faults.iter().any(|fault| fault.verdict == Verdict::Foreign),
+            Expect::None => faults.is_empty(),
+        };
+        if !right {
+            let got: Vec<String> = faults.iter().map(brief).collect();
+            failed.push(format!("{rule} {:?}\n  {}\n  got {got:?}", test.expect, test.line));
+        }
+    };
+    for pack in &library.packs {
+        for rule in &pack.rules {
+            let own = Some((pack.provider.id.as_str(), rule.code.as_str()));
+            rule.tests.iter().for_each(|test| check(format!("{}.{}", pack.provider.id, rule.id), test, own));
+        }
+    }
+    for list in &library.foreign {
+        list.tests.iter().for_each(|test| check(list.foreign.id.clone(), test, None));
+    }
+    assert!(failed.is_empty(), "{} of {all} inline tests differ:\n{}", failed.len(), failed.join("\n"));
+}
+
 /// Compared of a fault: all but evidence and role.
 fn brief(fault: &Fault) -> String {
     let text = |label: &Option<Arc<str>>| label.as_deref().unwrap_or("_").to_string();
@@ -117,8 +159,12 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn differ(&mut self, record: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
-        let real = sorted(&self.pipeline.classify(record).faults);
-        let plain = sorted(&self.reference.classify(record, &[]));
+        let plain = self.reference.classify(record, &[]);
+        self.differ_from(&plain, record)
+    }
+
+    fn differ_from(&mut self, plain: &[Fault], record: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
+        let (real, plain) = (sorted(&self.pipeline.classify(record).faults), sorted(plain));
         (real != plain).then_some((real, plain))
     }
 
@@ -178,7 +224,7 @@ fn the_engine_and_the_reference_agree_on_generated_lines() {
                     let plain = reference.classify(&record, &[]);
                     let kind = plain.first().map_or("none".to_string(), |fault| format!("{:?} {}", fault.verdict, fault.provider.as_deref().unwrap_or("")));
                     *seen.entry(kind).or_default() += 1;
-                    if let Some((real, plain)) = pair.differ(&record) {
+                    if let Some((real, plain)) = pair.differ_from(&plain, &record) {
                         let mut differences = differences.lock().expect("no thread panics with it");
                         let small = if differences.len() < shown_max { pair.shrunk(&record) } else { Vec::new() };
                         let on_small = pair.differ(&small);
@@ -199,25 +245,6 @@ fn the_engine_and_the_reference_agree_on_generated_lines() {
     println!("{lines} lines, {} differences (seed {seed}); {verdicts:?}", differences.len());
     let shown: Vec<&str> = differences.iter().take(shown_max).map(String::as_str).collect();
     assert!(differences.is_empty(), "{lines} lines, {} differences\n{}", differences.len(), shown.join("\n"));
-}
-
-#[test]
-#[ignore = "a stopwatch"]
-fn time_per_record() {
-    let library = Library::shipped();
-    let start = std::time::Instant::now();
-    let reference = Reference::new(&library);
-    println!("compile {:?}", start.elapsed());
-    let mut generator = Generator::new(3, &library);
-    let records: Vec<Vec<u8>> = (0..3000).map(|_| generator.record()).collect();
-    println!("bytes {}", records.iter().map(Vec::len).sum::<usize>() / 3000);
-    let start = std::time::Instant::now();
-    records.iter().for_each(|record| drop(reference.classify(record, &[])));
-    println!("reference {:?} a record", start.elapsed() / 3000);
-    let mut pipeline = Pipeline::new(cases::engine(&[]), Options::new("x".into()));
-    let start = std::time::Instant::now();
-    records.iter().for_each(|record| drop(pipeline.classify(record)));
-    println!("real {:?} a record", start.elapsed() / 3000);
 }
 
 /// `FAULTLINE_DIFF_LINE='…'` (or a file of lines, `@path`): what both make of it.

@@ -203,7 +203,7 @@ pub fn queries(text: &str) -> Vec<Claim> {
             .rfind(|c: char| stops(c) || "=,;()[]{}".contains(c))
             .map_or(0, |stop| stop + address[stop..].chars().next().map_or(1, char::len_utf8))..];
         let end = text[mark..].find(stops).map_or(text.len(), |stop| mark + stop);
-        let query = text[mark + 1..end].trim_end_matches([')', ']', '}', ',', ';', '.', ':']);
+        let query = text[mark + 1..end].trim_end_matches([')', ']', '}', ',', ';', ':']);
         at = mark + 1;
         if query.contains('=') {
             at = mark + 1 + query.len();

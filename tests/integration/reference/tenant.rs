@@ -1,6 +1,7 @@
 //! Whose traffic: explicit field, structured data, `/tenants/{t}/`, label of the host, mapping; never a person.
 
-use super::evidence::{Evidence, Strength};
+use super::evidence::Evidence;
+use super::marks::Strength;
 use super::positions::Places;
 use super::views::{Object, Style, says_something};
 use regex::Regex;
@@ -102,7 +103,7 @@ fn hosts_outwards(places: &Places, evidence: &Evidence, view: usize, provider: O
     };
     let mut hosts = Vec::new();
     for above in places.views.up(view) {
-        let belongs = |mark: &&super::evidence::Mark| {
+        let belongs = |mark: &&super::marks::Mark| {
             mark.view.is_some_and(|at| at == above || places.views.all[at].parent == Some(above))
         };
         hosts.extend(own().filter(belongs).filter_map(|mark| mark.host.clone()));

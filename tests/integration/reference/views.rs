@@ -117,7 +117,7 @@ impl Views {
 
     /// The object a text is a value of: through texts that are only decoded again, not through objects in the text.
     pub fn owner(&self, view: usize) -> Option<usize> {
-        self.up(view).skip_while(|above| self.text(*above).is_some()).next()
+        self.up(view).find(|above| self.text(*above).is_none())
     }
 
     /// Keys from the nearest outwards, dotted ones split, texts that were decoded again counted once.
@@ -250,8 +250,8 @@ impl Reader<'_> {
         text.messages = self.catalogue.messages_in(&text.readable);
         text.prose = text.readable.clone();
         let spans: Vec<(usize, usize)> = text.messages.iter().map(|(start, end, _)| (*start, *end)).collect();
-        let later: [&dyn Fn(&str) -> Vec<Claim>; 3] =
-            [&pairs::queries, &|prose| pairs::bare_pairs(prose, &spans), &pairs::elements];
+        type Read<'a> = &'a dyn Fn(&str) -> Vec<Claim>;
+        let later: [Read; 3] = [&pairs::queries, &|prose| pairs::bare_pairs(prose, &spans), &pairs::elements];
         for read in later {
             for claim in read(&text.prose) {
                 // a message is matched before its text is read as a pair
