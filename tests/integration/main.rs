@@ -7,6 +7,7 @@ mod cli;
 mod exposition;
 mod http;
 mod packs;
+mod readme;
 mod structure;
 
 #[path = "../fuzz/chunks.rs"]
