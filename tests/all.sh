@@ -8,6 +8,7 @@
 # the sum: single tests as cargo counts them, and every other step as one.
 #
 #   CARGO_TARGET_DIR        where to build (cargo's own; default ./target)
+#   FAULTLINE_DIFF_LINES    generated lines that the plain reference judges too (default 1000000), _SEED another stream
 #   FAULTLINE_FUZZ_RECORDS  records of the fuzz (default 300000)
 #   FAULTLINE_FUZZ_SEED     another stream of them
 
@@ -122,6 +123,8 @@ else
 fi
 RUSTDOCFLAGS="-D warnings" step "documentation" cargo doc --locked --no-deps --document-private-items
 step "tests" cargo test --locked --no-fail-fast
+FAULTLINE_DIFF_LINES="${FAULTLINE_DIFF_LINES:-1000000}" \
+    step "differential" cargo test --locked --test integration -- --nocapture differential::the_engine_and_the_reference
 FAULTLINE_FUZZ_RECORDS="${FAULTLINE_FUZZ_RECORDS:-300000}" \
     step "fuzz" cargo test --locked --test integration -- --nocapture fuzz::
 step "benchmark counts" cargo test --locked --bench pipeline

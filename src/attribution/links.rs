@@ -140,6 +140,7 @@ pub(super) fn encoded_url(value: &[u8]) -> Option<Vec<u8>> {
                 .iter()
                 .any(|m| memmem::find(v, m).is_some())
             && memmem::find(v, b"://").is_none()
+            && memchr(b'=', v).is_none()
     };
     if !encoded(value) {
         return None;

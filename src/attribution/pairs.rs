@@ -75,7 +75,7 @@ impl Views {
     }
 
     /// `<tag>text</tag>`
-    pub(super) fn elements(&mut self, text: NodeId, work: &mut [u8]) {
+    pub(super) fn elements(&mut self, text: NodeId, work: &mut [u8], depth: usize) {
         const TEXT_MAX: usize = 300;
         let mut at = 0;
         while let Some(open) = memchr(b'<', &work[at..]).map(|i| at + i) {
@@ -97,12 +97,7 @@ impl Views {
             }
             let value = work[start..start + len].trim_ascii().to_vec();
             let object = self.object(Some(text), Span::default(), open, Format::Xml);
-            self.string_field(
-                object,
-                &name,
-                &value,
-                Place { depth: super::views::TEXT_DEPTH_MAX, ..Place::default() },
-            );
+            self.string_field(object, &name, &value, Place { depth: depth + 1, ..Place::default() });
             mask(work, open, start + len + close.len());
             at = start + len;
         }

@@ -6,6 +6,7 @@
 //! nodes, and bytes. `objects`, `pairs` and `links` add the readings; nothing here knows providers or evidence.
 
 use super::names::{self, Field as FieldName};
+use super::pairs::LineObjects;
 
 /// Texts inside texts: decodings deep.
 pub const TEXT_DEPTH_MAX: usize = 8;
@@ -66,9 +67,9 @@ pub enum Kind {
 pub struct Text {
     /// As it stands, quotes folded.
     pub whole: Span,
-    /// `whole` with everything masked that was parsed out of it; same length as `messages`.
+    /// What is left when everything is masked that was read as something else; same length as `messages`.
     pub prose: Span,
-    /// `whole` with only objects and quoted pairs masked: messages are looked for before URLs and `k=v` are read.
+    /// With only objects and quoted pairs masked: messages are looked for before URLs and `k=v` are read.
     pub messages: Span,
     /// `prose` form-decoded, where it holds percent escapes.
     pub decoded: Option<Span>,
@@ -236,17 +237,18 @@ impl Views {
             }
             return id;
         }
-        let folded = fold(text);
-        let whole = self.keep(&folded);
-        let mut work = folded;
-        let mut messages = whole;
+        let whole = self.keep(&fold(text));
         let readable = place.depth < TEXT_DEPTH_MAX;
+        // Objects are read first: their own quoting needs the backslashes that folding takes away.
+        let mut work = text.to_vec();
+        let mut lines =
+            if readable { self.read_objects(id, &mut work, place) } else { LineObjects::default() };
+        let mut work = fold(&work);
+        let messages = if work[..] == *self.slice(whole) { whole } else { self.keep(&work) };
         if readable {
-            let mut lines = self.read_objects(id, &mut work, place);
-            messages = if work[..] == *self.slice(whole) { whole } else { self.keep(&work) };
             self.queries(id, &mut work, place.depth);
+            self.elements(id, &mut work, place.depth);
             self.bare_pairs(id, &mut work, place.depth, &mut lines);
-            self.elements(id, &mut work);
         }
         let prose = if work[..] == *self.slice(messages) { messages } else { self.keep(&work) };
         let decoded = (memchr::memchr(b'%', &work).is_some())
@@ -260,10 +262,10 @@ impl Views {
     }
 
     /// Masks what was read as an object or quoted pair; gives the pairs' objects, to which bare pairs are added.
-    fn read_objects(&mut self, id: NodeId, work: &mut [u8], place: Place) -> super::pairs::LineObjects {
+    fn read_objects(&mut self, id: NodeId, work: &mut [u8], place: Place) -> LineObjects {
         self.strict_objects(id, work, place.depth);
         super::pairs::mask_nowhere(work, self.sql);
-        let mut lines = super::pairs::LineObjects::default();
+        let mut lines = LineObjects::default();
         self.quoted_pairs(id, work, place, &mut lines);
         self.escaped_objects(id, work, place.depth);
         self.printed_objects(id, work, place);

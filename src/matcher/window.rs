@@ -5,6 +5,10 @@
 //! character has its spellings written out. Windows are at most [`WINDOW_MAX`] bytes: the automaton stays in the cache.
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::compile::{Conjunction, Expected, LiteralId, Pair};
@@ -141,7 +145,7 @@ pub struct Entry {
     /// The whole text that holds the window: a piece of the literal, a value, a field name.
     pub text: Box<[u8]>,
     /// The run of plain bytes around the window.
-    pub run: std::ops::Range<usize>,
+    pub run: Range<usize>,
 }
 
 impl Entry {
@@ -252,7 +256,7 @@ pub fn is_plain(byte: u8) -> bool {
 }
 
 /// The runs of plain bytes of `text`, in order.
-pub fn runs(text: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub fn runs(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at + text[at..].iter().position(|&b| is_plain(b))?;
@@ -262,32 +266,34 @@ pub fn runs(text: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
     })
 }
 
+static COMMON_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder().ascii_case_insensitive(true).build(COMMON).expect("a list of words")
+});
+
+/// What sharing four letters with a common word costs.
+const COMMON_COST: f64 = 9.0;
+
 /// The rarest window of `text` and how common it is expected to be (natural logarithm).
-fn rarest(text: &[u8]) -> Option<(std::ops::Range<usize>, f64)> {
+fn rarest(text: &[u8]) -> Option<(Range<usize>, f64)> {
     let longest = runs(text).map(|r| r.len()).max()?;
     let shortest = longest.min(WINDOW_MIN);
+    let common: Vec<Range<usize>> = COMMON_WORDS.find_overlapping_iter(text).map(|m| m.range()).collect();
     runs(text)
         .filter(|run| run.len() >= shortest)
         .flat_map(|run| {
             let len = run.len().min(WINDOW_MAX);
             (run.start..=run.end - len).map(move |start| start..start + len)
         })
-        .map(|range| (range.clone(), commonness(text, &range)))
+        .map(|range| (range.clone(), commonness(text, &range, &common)))
         .min_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-/// Sum of log frequencies of the bytes, with a surcharge around and inside a common word.
-fn commonness(text: &[u8], range: &std::ops::Range<usize>) -> f64 {
-    let window = &text[range.clone()];
-    let bytes: f64 = window.iter().map(|b| frequency(*b)).sum();
-    let inside = |word: &[u8]| {
-        word.len() >= window.len() && word.windows(window.len()).any(|w| w.eq_ignore_ascii_case(window))
-    };
-    let around = |word: &[u8]| {
-        word.len() < window.len() && window.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
-    };
-    let common = COMMON.iter().any(|word| inside(word.as_bytes()) || around(word.as_bytes()));
-    if common { bytes + 9.0 } else { bytes }
+/// Sum of log frequencies of the bytes, with a surcharge for what it shares with a common word.
+fn commonness(text: &[u8], window: &Range<usize>, common: &[Range<usize>]) -> f64 {
+    let bytes: f64 = text[window.clone()].iter().map(|b| frequency(*b)).sum();
+    let shared = |word: &Range<usize>| window.end.min(word.end).saturating_sub(window.start.max(word.start));
+    let is_common = common.iter().any(|word| shared(word) >= WINDOW_MIN.min(word.len()));
+    if is_common { bytes + COMMON_COST } else { bytes }
 }
 
 /// About how often a byte stands in log text (natural logarithm).

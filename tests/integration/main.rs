@@ -3,12 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "what a test stands on panics where it breaks")]
 
 mod cases;
-mod cli;
-mod exposition;
-mod http;
+mod encodings;
+mod reference;
+mod generate;
+mod differential;
 mod packs;
 mod readme;
 mod structure;
+mod cli;
+mod exposition;
+mod http;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;
