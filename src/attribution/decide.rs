@@ -178,7 +178,7 @@ impl Reading<'_> {
                 && *at == node
             {
                 let hosts = self.hosts_in_clause(node, hit);
-                if !hosts.is_empty() {
+                if hosts.iter().any(|h| hit.owned_by(h.provider)) {
                     return weigh(hit, &hosts, rival);
                 }
                 let owners: Vec<ProviderId> = left.iter().copied().filter(|p| hit.owned_by(*p)).collect();

@@ -522,9 +522,12 @@ fn covers(reading: &Reading<'_>, k: &Found, f: &Found) -> bool {
     shares && k.start <= f.start && f.end <= k.end && !equal
 }
 
-/// Spans of three or more codes with nothing but list marks between them.
+/// Codes that make a list.
+const CODES_MIN: usize = 3;
+
+/// Spans of three or more codes with nothing but list marks between them, or between the same brackets and commas.
 fn lists<'f>(text: &[u8], tokens: impl Iterator<Item = &'f Found>) -> Vec<(usize, usize)> {
-    const CODES_MIN: usize = 3;
+    let mut all = Vec::new();
     let mut lists = Vec::new();
     let mut run: Vec<(usize, usize)> = Vec::new();
     let mut close = |run: &mut Vec<(usize, usize)>| {
@@ -534,6 +537,7 @@ fn lists<'f>(text: &[u8], tokens: impl Iterator<Item = &'f Found>) -> Vec<(usize
         run.clear();
     };
     for f in tokens {
+        all.push((f.start, f.end));
         match run.last() {
             Some(&(start, end)) if f.start < end => {
                 // A longer code at the same place.
@@ -549,7 +553,25 @@ fn lists<'f>(text: &[u8], tokens: impl Iterator<Item = &'f Found>) -> Vec<(usize
         run.push((f.start, f.end));
     }
     close(&mut run);
+    lists.extend(bracketed(text, &all));
     lists
+}
+
+/// `[a, b, more words, c]`: brackets around three or more codes.
+fn bracketed(text: &[u8], tokens: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let mut lists: Vec<(usize, usize, usize)> = Vec::new();
+    for &(start, end) in tokens {
+        let open = text[..start].iter().rposition(|b| matches!(b, b'[' | b']')).filter(|&i| text[i] == b'[');
+        match (open, lists.last_mut()) {
+            (Some(open), Some(last)) if last.0 == open && text[last.1..start].contains(&b',') => {
+                last.1 = end;
+                last.2 += 1;
+            }
+            (Some(open), _) => lists.push((open, end, 1)),
+            (None, _) => {}
+        }
+    }
+    lists.into_iter().filter(|(_, _, codes)| *codes >= CODES_MIN).map(|(open, end, _)| (open, end)).collect()
 }
 
 /// A text that proves the owner stands near the token, or is the value of a field of the same object.
