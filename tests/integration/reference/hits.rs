@@ -44,6 +44,8 @@ pub struct Hit {
     pub needs: Needs,
     /// Its form lets it count outside of error positions too.
     pub anywhere: bool,
+    /// Its form names several fields.
+    pub paired: bool,
     /// The literal is all that its text says.
     pub whole: bool,
     /// The literal's own name stands beside it.
@@ -132,6 +134,7 @@ impl HitFinder<'_> {
                 position,
                 needs: message.needs,
                 anywhere: false,
+                paired: false,
                 whole: text.prose.trim().len() == end - start,
                 decisive: false,
                 weight: message.pattern.literal_bytes,
@@ -167,6 +170,7 @@ impl HitFinder<'_> {
                     position,
                     needs: one.needs,
                     anywhere: one.place == Place::Anywhere,
+                    paired: false,
                     whole: text.prose.trim().len() == end - start,
                     decisive: one
                         .beside
@@ -220,6 +224,7 @@ impl HitFinder<'_> {
                     position,
                     needs,
                     anywhere: false,
+                    paired: false,
                     whole: text.prose.trim().len() == found.len(),
                     decisive: false,
                     weight: found.len(),
@@ -248,6 +253,7 @@ impl HitFinder<'_> {
                         position,
                         needs: pack.pack.symptoms[index].needs,
                         anywhere: false,
+                        paired: false,
                         whole: text.prose.trim().len() == end.saturating_sub(start),
                         decisive: false,
                         weight: 0,
@@ -307,6 +313,7 @@ impl HitFinder<'_> {
                 position: if paired { Position::Field { code_field: false, style } } else { position },
                 needs: form.needs,
                 anywhere: false,
+                paired: form.pairs.len() > 1,
                 whole: true,
                 decisive: false,
                 weight: form.literal.len(),
