@@ -12,6 +12,7 @@ use super::names::Field as Name;
 use super::reading::Reading;
 use super::views::{Format, NodeId};
 use crate::catalogue::compile::{Class, ProviderId, RuleId};
+use crate::catalogue::schema::Needs;
 use crate::event::{Fault, Label, Role, Verdict, reserved};
 
 /// A verdict, and where in the record it was reached.
@@ -156,12 +157,16 @@ impl Reading<'_> {
 
     /// The nearest evidence: own object or clause, what encloses it, the record.
     fn nearest(&self, hit: &Hit) -> Proof {
-        let name = self.name_to_the_left(hit);
+        let name = self.name_to_the_left(hit.node, hit.at);
         let chain: Vec<NodeId> = self.views.up(hit.node).collect();
         for &node in &chain {
             if let Some((at, left)) = &name
                 && *at == node
             {
+                let hosts = self.hosts_in_clause(node, hit);
+                if !hosts.is_empty() {
+                    return weigh(hit, &hosts);
+                }
                 return match left {
                     Some(provider) if hit.owned_by(*provider) => {
                         Proof::By(*provider, "name before the code".to_owned())
@@ -180,6 +185,33 @@ impl Reading<'_> {
         let record: Vec<&Evidence> =
             self.evidence.iter().filter(|e| e.strength != Strength::Shape && !e.local).collect();
         if record.is_empty() { Proof::Nobody } else { weigh(hit, &record) }
+    }
+
+    /// Hosts in the clause of a text that holds the hit: they beat a name before it.
+    fn hosts_in_clause(&self, node: NodeId, hit: &Hit) -> Vec<&Evidence> {
+        let views = self.views;
+        let at = views
+            .up(hit.node)
+            .take_while(|n| *n != node)
+            .last()
+            .map_or(hit.at, |below| views.nodes[below].at);
+        let text = views.text_of(node).map(|t| views.slice(t.prose)).unwrap_or_default();
+        let same = |e: &&Evidence| {
+            let (from, to) = (e.at.min(at), e.at.max(at).min(text.len()));
+            let between = text.get(from..to).unwrap_or_default();
+            !between.iter().any(|b| matches!(b, b';' | b'\n')) && !between.windows(2).any(|w| w == b"->")
+        };
+        self.evidence
+            .iter()
+            .filter(|e| e.node == Some(node) && e.strength == Strength::Host)
+            .filter(same)
+            .collect()
+    }
+
+    /// What a matcher needs of its provider holds: evidence anywhere in the record, or its name before the hit.
+    pub fn meets_at(&self, needs: Needs, provider: ProviderId, node: NodeId, at: usize) -> bool {
+        self.meets(needs, provider)
+            || self.name_to_the_left(node, at).is_some_and(|(_, name)| name == Some(provider))
     }
 
     /// A text with its pairs; an object with its plain values and the queries in them.
@@ -201,10 +233,10 @@ impl Reading<'_> {
 
     /// The nearest provider name to the left of the hit in prose of a failing record, and the text it stands in.
     /// `None` inside: two joined names, which prove nobody.
-    fn name_to_the_left(&self, hit: &Hit) -> Option<(NodeId, Option<ProviderId>)> {
+    fn name_to_the_left(&self, node: NodeId, at: usize) -> Option<(NodeId, Option<ProviderId>)> {
         let views = self.views;
-        let mut at = hit.at;
-        for node in views.up(hit.node) {
+        let mut at = at;
+        for node in views.up(node) {
             if let Some(text) = views.text_of(node)
                 && !views.nodes[node].name.is(Name::NOWHERE)
                 && self.failing(node, None)

@@ -26,6 +26,8 @@ pub struct Evidence {
     pub strength: Strength,
     /// Where it stands; `None` is the record's wrapper or source.
     pub node: Option<NodeId>,
+    /// Where in the prose of a text; 0 elsewhere.
+    pub at: usize,
     /// In words, for people.
     pub words: String,
     /// The host itself, for its tenant label.
@@ -175,6 +177,11 @@ impl<'a> Reading<'a> {
 
     /// A value or word in an identity place: names, loggers, mapped services.
     fn identity(&mut self, node: Option<NodeId>, key: &str, value: &[u8]) {
+        const NAME_MAX: usize = 256;
+        if value.len() > NAME_MAX || value.iter().any(|b| matches!(b, b'{' | b'\n')) {
+            // A text that stands in the field of a name is no name.
+            return;
+        }
         let (catalogue, lexicon) = (self.catalogue, self.lexicon);
         let words = |what: &str| shorten(&format!("{what} {key}={}", String::from_utf8_lossy(value)));
         for provider in lexicon.names_in(value) {
@@ -219,12 +226,13 @@ impl<'a> Reading<'a> {
             self.note(provider, Strength::Host, node, format!("host *.{}", found.domain));
             if let Some(last) = self.evidence.last_mut() {
                 last.host = Some(found.host);
+                last.at = found.at;
             }
         }
     }
 
     fn note(&mut self, provider: ProviderId, strength: Strength, node: Option<NodeId>, words: String) {
-        self.evidence.push(Evidence { provider, strength, node, words, host: None, local: false });
+        self.evidence.push(Evidence { provider, strength, node, at: 0, words, host: None, local: false });
     }
 }
 

@@ -10,6 +10,7 @@ use super::position::Position;
 use super::prose;
 use super::reading::Reading;
 use super::views::{Format, Kind as NodeKind, MASK, NodeId, Object, Text};
+use crate::catalogue::compile::squeeze;
 use crate::catalogue::compile::{
     Class, Conjunction, Expected, Kind, LiteralId, Owner, Pair, ProviderId, Role, RuleId,
 };
@@ -264,13 +265,17 @@ impl Finder {
         let whole = place.holder.is_some()
             && text[..f.start].trim_ascii().is_empty()
             && text[f.end..].trim_ascii().is_empty();
-        let mut owners: Vec<&Owner> =
-            literal.owners.iter().filter(|o| reading.meets(o.needs, o.provider)).collect();
+        let mut owners: Vec<&Owner> = literal
+            .owners
+            .iter()
+            .filter(|o| reading.meets_at(o.needs, o.provider, place.node, f.start))
+            .collect();
         if literal.short {
-            // Legal as a field's whole value beside strong evidence only.
-            owners.retain(|o| {
-                whole && place.field.is_some() && reading.evidence.iter().any(|e| e.provider == o.provider)
-            });
+            // Legal as the whole value of a field that the pack names, beside strong evidence only.
+            let key = squeeze(&lossy(reading.views.slice(reading.views.nodes[place.node].key)));
+            let named = |o: &&Owner| o.places.fields.iter().any(|p| p.name == key);
+            let proven = |o: &&Owner| reading.evidence.iter().any(|e| e.provider == o.provider);
+            owners.retain(|o| whole && named(o) && proven(o));
         }
         if position == Position::E4 {
             let fills = prose::fills_clause(text, f.start, f.end);
@@ -319,7 +324,7 @@ impl Finder {
         let Some((position, code_field)) = spot.position(reading, text) else { return };
         let mut by_role: HashMap<What, Hit> = HashMap::new();
         for owner in &literal.owners {
-            if !reading.meets(owner.needs, owner.provider) {
+            if !reading.meets_at(owner.needs, owner.provider, spot.node(), spot.at()) {
                 continue;
             }
             let Some(endpoints) = spot.fits(reading, owner, position) else { continue };
@@ -461,15 +466,12 @@ impl Spot<'_, '_> {
         }
         if let Spot::Field(f) = self {
             let field = &f.object.fields[f.field];
-            let code = field.name.is(Name::CODE) || field.name.is(Name::ERROR);
-            if code && !places.fields.is_empty() {
-                let key = crate::catalogue::compile::squeeze(&lossy(reading.views.slice(field.key)));
-                let query = f.object.format == Format::Query;
-                let fits =
-                    |p: &&crate::catalogue::compile::FieldPlace| p.name == key && (query || !p.query_only);
-                let exact = places.fields.iter().filter(fits);
-                let best = exact.clone().find(|p| p.query_only).or_else(|| exact.clone().next());
-                return Some(best.map(|p| p.endpoints.clone()).unwrap_or_default());
+            let key = squeeze(&lossy(reading.views.slice(field.key)));
+            let query = f.object.format == Format::Query;
+            let fitting = places.fields.iter().filter(|p| p.name == key && (query || !p.query_only));
+            let best = fitting.clone().find(|p| p.query_only).or_else(|| fitting.clone().next());
+            if let Some(place) = best {
+                return Some(place.endpoints.clone());
             }
         }
         places.prose.then(Vec::new)

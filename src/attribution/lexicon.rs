@@ -22,6 +22,8 @@ pub struct Host<'l> {
     pub provider: Option<ProviderId>,
     pub domain: &'l str,
     pub host: String,
+    /// Where its domain begins.
+    pub at: usize,
 }
 
 impl Lexicon {
@@ -54,7 +56,7 @@ impl Lexicon {
         self.hosts.find_overlapping_iter(text).filter_map(move |found| {
             let (provider, domain) = &self.host_owners[found.pattern()];
             let host = host_around(text, found.start(), found.end(), provider.is_none())?;
-            Some(Host { provider: *provider, domain, host })
+            Some(Host { provider: *provider, domain, host, at: found.start() })
         })
     }
 

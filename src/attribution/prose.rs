@@ -156,8 +156,22 @@ pub fn last_word(text: &[u8]) -> Option<std::ops::Range<usize>> {
     (len > 0).then(|| text.len() - len..text.len())
 }
 
-/// Only blanks, commas, brackets, quotes and at most one and/or between two codes of a list.
+/// Only blanks, commas, brackets, quotes and at most one and/or between two codes of a list, or further single words
+/// between commas.
 pub fn is_list_gap(gap: &[u8]) -> bool {
+    if gap.iter().filter(|b| **b == b',').count() < 2 {
+        return is_separator(gap);
+    }
+    let mut items = gap.split(|b| *b == b',');
+    let ends = items.next().is_some_and(is_separator) && items.next_back().is_some_and(is_separator);
+    ends && items.all(|item| {
+        let word = item.trim_ascii().iter().filter(|b| !matches!(b, b'"' | b'\''));
+        word.clone().count() > 0
+            && word.clone().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'))
+    })
+}
+
+fn is_separator(gap: &[u8]) -> bool {
     let is_mark = |b: &u8| {
         b.is_ascii_whitespace() || matches!(b, b',' | b';' | b'|' | b'[' | b']' | b'"' | b'\'' | b'(' | b')')
     };

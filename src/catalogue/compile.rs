@@ -361,7 +361,9 @@ impl Builder {
     /// Writes one form out for one rule.
     fn form(&mut self, provider: ProviderId, id: RuleId, rule: &schema::Rule, form: &Form) {
         if let Some(fields) = &form.fields {
-            if let Some((name, text, role)) = single_code_field(fields, rule) {
+            if fields.values().any(|v| v.to_string() == "{message}") {
+                self.message_fields(provider, id, rule, form);
+            } else if let Some((name, text, role)) = single_code_field(fields, rule) {
                 self.code_field(provider, id, rule, form, &name, &text, role);
             } else {
                 self.conjunction(provider, id, rule, form);
@@ -444,6 +446,29 @@ impl Builder {
         push_rule(owner, id);
     }
 
+    /// The fields in which a message too short to stand alone is looked for; longer ones are found wherever they stand.
+    fn message_fields(&mut self, p: ProviderId, id: RuleId, rule: &schema::Rule, form: &Form) {
+        let Some(fields) = &form.fields else { return };
+        for text in messages("{message}", rule) {
+            let pattern = Pattern::message(&text, false);
+            if !pattern.is_short() || pattern.literal_chars() == 0 {
+                continue;
+            }
+            let class = self.class(&text, form, mark_of(rule).message);
+            let owner = self.owner(&text, true, p, Role::Message, class, form.needs);
+            owner.class = owner.class.max(class);
+            for (names, _) in fields.iter().filter(|(_, v)| v.to_string() == "{message}") {
+                let places = names.split('|').map(|n| FieldPlace {
+                    name: squeeze(n),
+                    query_only: false,
+                    endpoints: Vec::new(),
+                });
+                owner.places.fields.extend(places);
+            }
+            push_rule(owner, id);
+        }
+    }
+
     fn conjunction(&mut self, provider: ProviderId, rule_id: RuleId, rule: &schema::Rule, form: &Form) {
         let Some(fields) = &form.fields else { return };
         let mut pairs = Vec::new();
@@ -451,10 +476,6 @@ impl Builder {
         for (names, value) in fields {
             let template = value.to_string();
             let names = names.split('|').map(|n| n.split('.').map(str::to_owned).collect()).collect();
-            if template.contains("{message}") {
-                // The sentence is found as a literal of its own, wherever it stands.
-                return;
-            }
             let Some(text) = fill(&template, rule, None) else { return };
             if template.contains('{') {
                 anchor = Some(pairs.len());
