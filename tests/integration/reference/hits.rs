@@ -42,8 +42,6 @@ pub struct Hit {
     pub class: Class,
     pub position: Position,
     pub needs: Needs,
-    /// Its form lets it count outside of error positions too.
-    pub anywhere: bool,
     /// Its form names several fields.
     pub paired: bool,
     /// The literal is all that its text says.
@@ -133,7 +131,6 @@ impl HitFinder<'_> {
                 class: message.class,
                 position,
                 needs: message.needs,
-                anywhere: false,
                 paired: false,
                 whole: text.prose.trim().len() == end - start,
                 decisive: false,
@@ -169,7 +166,6 @@ impl HitFinder<'_> {
                     class: one.class,
                     position,
                     needs: one.needs,
-                    anywhere: one.place == Place::Anywhere,
                     paired: false,
                     whole: text.prose.trim().len() == end - start,
                     decisive: one
@@ -223,7 +219,6 @@ impl HitFinder<'_> {
                     class: Class::Unique,
                     position,
                     needs,
-                    anywhere: false,
                     paired: false,
                     whole: text.prose.trim().len() == found.len(),
                     decisive: false,
@@ -252,7 +247,6 @@ impl HitFinder<'_> {
                         class: Class::Phrase,
                         position,
                         needs: pack.pack.symptoms[index].needs,
-                        anywhere: false,
                         paired: false,
                         whole: text.prose.trim().len() == end.saturating_sub(start),
                         decisive: false,
@@ -312,7 +306,6 @@ impl HitFinder<'_> {
                 class: form.class,
                 position: if paired { Position::Field { code_field: false, style } } else { position },
                 needs: form.needs,
-                anywhere: false,
                 paired: form.pairs.len() > 1,
                 whole: true,
                 decisive: false,
