@@ -22,6 +22,13 @@ pub struct Ruling {
     pub node: NodeId,
 }
 
+/// Who else may have said it: a mark of somebody not loaded beats every identity.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rival {
+    Nobody,
+    Foreign,
+}
+
 /// What proves a hit's owner.
 enum Proof {
     By(ProviderId, String),
@@ -37,18 +44,25 @@ impl Reading<'_> {
         if hits.is_empty() && rulings.is_empty() {
             return rulings;
         }
-        let masked = !rulings.is_empty();
+        let masked = rulings.len();
         let mut units: BTreeMap<Unit, Vec<Hit>> = BTreeMap::new();
         for hit in &hits {
             units.entry(hit.unit).or_default().push(hit.clone());
         }
         for hits in units.values() {
-            self.unit(hits, &mut rulings);
+            self.unit(hits, Rival::Nobody, &mut rulings);
         }
         let decisive = self.evidence.iter().any(|e| matches!(e.strength, Strength::Host | Strength::Shape))
             || hits.iter().any(|h| h.class == Class::Unique);
-        if !self.foreign.is_empty() && !rulings.is_empty() && !decisive && !masked {
-            return vec![self.foreign_ruling(&hits)];
+        if !self.foreign.is_empty() && rulings.len() > masked {
+            if !decisive && masked == 0 {
+                return vec![self.foreign_ruling(&hits)];
+            }
+            // Somebody of ours is proven somewhere in the record, but no identity beats the foreign mark.
+            rulings.truncate(masked);
+            for hits in units.values() {
+                self.unit(hits, Rival::Foreign, &mut rulings);
+            }
         }
         let mut rulings = absorb(rulings);
         mark_causes(self, &mut rulings);
@@ -114,7 +128,7 @@ impl Reading<'_> {
     }
 
     /// The hits of one object or clause: a verdict for each proven provider, then what is left open.
-    fn unit(&self, hits: &[Hit], rulings: &mut Vec<Ruling>) {
+    fn unit(&self, hits: &[Hit], rival: Rival, rulings: &mut Vec<Ruling>) {
         let decisive: BTreeSet<ProviderId> = hits
             .iter()
             .filter(|h| h.class == Class::Unique && h.owners.len() == 1)
@@ -123,7 +137,7 @@ impl Reading<'_> {
         let mut proven: BTreeMap<ProviderId, (Vec<&Hit>, String)> = BTreeMap::new();
         let mut open: Vec<&Hit> = Vec::new();
         for hit in hits {
-            match self.prove(hit, &decisive) {
+            match self.prove(hit, &decisive, rival) {
                 Proof::By(provider, words) => {
                     proven.entry(provider).or_insert_with(|| (Vec::new(), words)).0.push(hit)
                 }
@@ -137,7 +151,7 @@ impl Reading<'_> {
         self.leave_open(&open, rulings);
     }
 
-    fn prove(&self, hit: &Hit, decisive: &BTreeSet<ProviderId>) -> Proof {
+    fn prove(&self, hit: &Hit, decisive: &BTreeSet<ProviderId>, rival: Rival) -> Proof {
         if let [one] = *decisive.iter().copied().collect::<Vec<_>>()
             && hit.owned_by(one)
         {
@@ -146,7 +160,7 @@ impl Reading<'_> {
         if let Some(provider) = hit.beside {
             return Proof::By(provider, "name beside the code".to_owned());
         }
-        let proof = self.nearest(hit);
+        let proof = self.nearest(hit, rival);
         match proof {
             Proof::Nobody if hit.class == Class::Unique => {
                 Proof::By(hit.owners[0].provider, unique_words(hit))
@@ -156,7 +170,7 @@ impl Reading<'_> {
     }
 
     /// The nearest evidence: own object or clause, what encloses it, the record.
-    fn nearest(&self, hit: &Hit) -> Proof {
+    fn nearest(&self, hit: &Hit, rival: Rival) -> Proof {
         let name = self.name_to_the_left(hit.node, hit.at);
         let chain: Vec<NodeId> = self.views.up(hit.node).collect();
         for &node in &chain {
@@ -165,12 +179,11 @@ impl Reading<'_> {
             {
                 let hosts = self.hosts_in_clause(node, hit);
                 if !hosts.is_empty() {
-                    return weigh(hit, &hosts);
+                    return weigh(hit, &hosts, rival);
                 }
-                return match left {
-                    Some(provider) if hit.owned_by(*provider) => {
-                        Proof::By(*provider, "name before the code".to_owned())
-                    }
+                let owners: Vec<ProviderId> = left.iter().copied().filter(|p| hit.owned_by(*p)).collect();
+                return match owners[..] {
+                    [one] if rival == Rival::Nobody => Proof::By(one, "name before the code".to_owned()),
                     _ => Proof::Nobody,
                 };
             }
@@ -178,13 +191,13 @@ impl Reading<'_> {
             let level: Vec<&Evidence> =
                 self.evidence.iter().filter(|e| e.node.is_some_and(|n| around.contains(&n))).collect();
             if !level.is_empty() {
-                return weigh(hit, &level);
+                return weigh(hit, &level, rival);
             }
         }
         // A shape never speaks for a sibling, a bare `name` only for what is below it.
         let record: Vec<&Evidence> =
             self.evidence.iter().filter(|e| e.strength != Strength::Shape && !e.local).collect();
-        if record.is_empty() { Proof::Nobody } else { weigh(hit, &record) }
+        if record.is_empty() { Proof::Nobody } else { weigh(hit, &record, rival) }
     }
 
     /// Hosts in the clause of a text that holds the hit: they beat a name before it.
@@ -211,7 +224,7 @@ impl Reading<'_> {
     /// What a matcher needs of its provider holds: evidence anywhere in the record, or its name before the hit.
     pub fn meets_at(&self, needs: Needs, provider: ProviderId, node: NodeId, at: usize) -> bool {
         self.meets(needs, provider)
-            || self.name_to_the_left(node, at).is_some_and(|(_, name)| name == Some(provider))
+            || self.name_to_the_left(node, at).is_some_and(|(_, names)| names == [provider])
     }
 
     /// A text with its pairs; an object with its plain values and the queries in them.
@@ -232,14 +245,14 @@ impl Reading<'_> {
     }
 
     /// The nearest provider name to the left of the hit in prose of a failing record, and the text it stands in.
-    /// `None` inside: two joined names, which prove nobody.
-    fn name_to_the_left(&self, node: NodeId, at: usize) -> Option<(NodeId, Option<ProviderId>)> {
+    /// No provider inside: two joined names, which prove nobody.
+    fn name_to_the_left(&self, node: NodeId, at: usize) -> Option<(NodeId, Vec<ProviderId>)> {
         let views = self.views;
         let mut at = at;
         for node in views.up(node) {
             if let Some(text) = views.text_of(node)
                 && !views.nodes[node].name.is(Name::NOWHERE)
-                && self.failing(node, None)
+                && self.failing(node, None, 0..0)
             {
                 let prose = views.slice(text.prose);
                 if let Some(found) = self.last_name(&prose[..at.min(prose.len())]) {
@@ -251,7 +264,7 @@ impl Reading<'_> {
         None
     }
 
-    fn last_name(&self, text: &[u8]) -> Option<Option<ProviderId>> {
+    fn last_name(&self, text: &[u8]) -> Option<Vec<ProviderId>> {
         const LOOK_BACK: usize = 4096;
         let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
         let floor = text.len().saturating_sub(LOOK_BACK);
@@ -266,10 +279,10 @@ impl Reading<'_> {
             let names = self.lexicon.names_in(word);
             let hidden = matches!(start.checked_sub(1).map(|i| text[i]), Some(b'/' | b'@'))
                 || super::position::is_named(&text[..start]);
-            if names.len() == 1 && !hidden {
-                let joined = evidence::joined_before(self.lexicon, &text[..start])
-                    || evidence::joined_after(self.lexicon, &text[end..]);
-                return Some((!joined).then_some(names[0]));
+            if !names.is_empty() && !hidden {
+                let joined = evidence::joined_before(self.lexicon, &text[..start], &names)
+                    || evidence::joined_after(self.lexicon, &text[end..], &names);
+                return Some(if joined { Vec::new() } else { names });
             }
             end = start;
         }
@@ -504,10 +517,9 @@ impl Reading<'_> {
             );
             rulings.push(Ruling { fault, provider: None, node: same[0].node });
         }
-        if !texts.is_empty() {
-            return;
-        }
-        for hit in open.iter().filter(|h| matches!(h.what, What::Message | What::Numbered) && technical(h)) {
+        let coded = !texts.is_empty() || open.iter().any(|h| h.what == What::Numbered);
+        let counts = |h: &&&Hit| h.what == What::Numbered || (h.what == What::Message && !coded);
+        for hit in open.iter().filter(|h| counts(h) && technical(h)) {
             let rules = hit.owners.iter().flat_map(|o| o.rules.iter());
             let candidates: Vec<Label> = rules.map(|&r| self.catalogue.candidate(r)).collect();
             let code = (hit.what == What::Numbered)
@@ -539,7 +551,12 @@ impl Reading<'_> {
 }
 
 /// The strongest evidence of one level; owners of the hit before others; a tie proves nobody.
-fn weigh(hit: &Hit, level: &[&Evidence]) -> Proof {
+fn weigh(hit: &Hit, level: &[&Evidence], rival: Rival) -> Proof {
+    let level: Vec<&Evidence> = level
+        .iter()
+        .copied()
+        .filter(|e| rival == Rival::Nobody || e.strength != Strength::Identity)
+        .collect();
     let Some(best) = level.iter().map(|e| e.strength).min() else { return Proof::Nobody };
     let strongest: BTreeSet<ProviderId> =
         level.iter().filter(|e| e.strength == best).map(|e| e.provider).collect();

@@ -79,7 +79,10 @@ impl<'a> Reading<'a> {
                 || (field.name.is(Name::NAME) && self.views.nodes[node].name.is(Name::IDENTITY));
             if object.format != Format::Query && (identity || field.name.is(Name::NAME)) {
                 let first = self.evidence.len();
-                self.identity(Some(node), &String::from_utf8_lossy(key), value);
+                // `service: { name: … }` is the enclosing object's `service.name`.
+                let nested = !field.name.is(Name::IDENTITY) && views.nodes[node].name.is(Name::IDENTITY);
+                let speaker = views.nodes[node].parent.filter(|_| nested).unwrap_or(node);
+                self.identity(Some(speaker), &String::from_utf8_lossy(key), value);
                 self.evidence[first..].iter_mut().for_each(|e| e.local = !identity);
             }
             if let Some(field) = self.catalogue.foreign.fields.iter().find(|f| f.as_bytes() == key) {
@@ -127,7 +130,7 @@ impl<'a> Reading<'a> {
     /// The URL that carries a query: its host, the first two segments of its path if it carries an error, its issuer.
     fn url(&mut self, node: NodeId, object: &Object, host: super::views::Span, path: super::views::Span) {
         let views = self.views;
-        self.hosts_in(Some(node), views.slice(host));
+        self.hosts_in(Some(node), views.slice(host), true);
         if !object.fields.iter().any(|f| f.name.is(Name::ERROR)) {
             return;
         }
@@ -135,7 +138,7 @@ impl<'a> Reading<'a> {
             self.identity(Some(node), "path", segment);
         }
         for issuer in object.fields.iter().filter(|f| f.name.is(Name::ISSUER)).filter_map(|f| f.value) {
-            self.hosts_in(Some(node), views.slice(issuer));
+            self.hosts_in(Some(node), views.slice(issuer), true);
         }
     }
 
@@ -148,7 +151,7 @@ impl<'a> Reading<'a> {
             return;
         }
         let words = views.slice(text.prose);
-        self.hosts_in(Some(node), words);
+        self.hosts_in(Some(node), words, views.holder(node).is_some());
         for marker in &self.catalogue.foreign.text {
             if let Some(found) = marker.find(views.slice(text.whole)) {
                 self.foreign.push(format!("text {}", String::from_utf8_lossy(found.as_bytes())));
@@ -169,7 +172,8 @@ impl<'a> Reading<'a> {
         }
         written_names(line, &mut places);
         for place in places {
-            if !is_joined(self.lexicon, line, place) {
+            let slashed = memchr::memchr(b'/', place).is_some() && self.lexicon.names_in(place).len() > 1;
+            if !slashed && !is_joined(self.lexicon, line, place) {
                 self.identity(Some(node), "text", place);
             }
         }
@@ -178,8 +182,13 @@ impl<'a> Reading<'a> {
     /// A value or word in an identity place: names, loggers, mapped services.
     fn identity(&mut self, node: Option<NodeId>, key: &str, value: &[u8]) {
         const NAME_MAX: usize = 256;
-        if value.len() > NAME_MAX || value.iter().any(|b| matches!(b, b'{' | b'\n')) {
-            // A text that stands in the field of a name is no name.
+        let is_name = |v: &[u8]| {
+            memmem::find(v, b"://").is_none()
+                && !v.iter().any(|b| matches!(b, b'{' | b'?' | b'\n'))
+                && !v.iter().skip(1).any(|b| *b == b'@')
+        };
+        if value.len() > NAME_MAX || !is_name(value) {
+            // A text or URL that stands in the field of a name is no name; the host of a URL speaks for itself.
             return;
         }
         let (catalogue, lexicon) = (self.catalogue, self.lexicon);
@@ -208,12 +217,12 @@ impl<'a> Reading<'a> {
     }
 
     /// Hosts of packs and of those who are not loaded, anywhere in `text`.
-    fn hosts_in(&mut self, node: Option<NodeId>, text: &[u8]) {
+    fn hosts_in(&mut self, node: Option<NodeId>, text: &[u8], value: bool) {
         if memchr::memchr(b'.', text).is_none() {
             return;
         }
         let (catalogue, lexicon) = (self.catalogue, self.lexicon);
-        for found in lexicon.hosts(text) {
+        for found in lexicon.hosts(text, value) {
             let Some(provider) = found.provider else {
                 self.foreign.push(format!("host {}", found.host));
                 continue;
@@ -347,22 +356,29 @@ fn package_of(word: &[u8]) -> Option<&[u8]> {
 
 /// Two names joined by and, or, a comma or a slash prove nobody.
 fn is_joined(lexicon: &Lexicon, line: &[u8], word: &[u8]) -> bool {
-    if lexicon.names_in(word).is_empty() {
+    let names = lexicon.names_in(word);
+    if names.is_empty() {
         return false;
     }
     let start = word.as_ptr() as usize - line.as_ptr() as usize;
-    joined_after(lexicon, &line[start + word.len()..]) || joined_before(lexicon, &line[..start])
+    joined_after(lexicon, &line[start + word.len()..], &names)
+        || joined_before(lexicon, &line[..start], &names)
+}
+
+/// Somebody is named who is not named already.
+fn is_other(found: &[ProviderId], names: &[ProviderId]) -> bool {
+    found.iter().any(|p| !names.contains(p))
 }
 
 /// ` and okta …`
-pub fn joined_after(lexicon: &Lexicon, rest: &[u8]) -> bool {
+pub fn joined_after(lexicon: &Lexicon, rest: &[u8], names: &[ProviderId]) -> bool {
     let Some(rest) = after_joint(rest) else { return false };
     let len = rest.iter().take_while(|b| is_identifier(**b)).count();
-    !lexicon.names_in(&rest[..len]).is_empty()
+    is_other(&lexicon.names_in(&rest[..len]), names)
 }
 
 /// `… okta and `
-pub fn joined_before(lexicon: &Lexicon, text: &[u8]) -> bool {
+pub fn joined_before(lexicon: &Lexicon, text: &[u8], names: &[ProviderId]) -> bool {
     let trimmed = text.trim_ascii_end();
     let spaced = trimmed.len() < text.len();
     let head = [&b"and"[..], b"or", b"&", b",", b"/", b"+"].iter().find_map(|joint| {
@@ -372,7 +388,7 @@ pub fn joined_before(lexicon: &Lexicon, text: &[u8]) -> bool {
     });
     let Some(head) = head.map(<[u8]>::trim_ascii_end) else { return false };
     let len = head.iter().rev().take_while(|b| is_identifier(**b)).count();
-    !lexicon.names_in(&head[head.len() - len..]).is_empty()
+    is_other(&lexicon.names_in(&head[head.len() - len..]), names)
 }
 
 fn after_joint(rest: &[u8]) -> Option<&[u8]> {

@@ -272,15 +272,14 @@ impl Finder {
             .collect();
         if literal.short {
             // Legal as the whole value of a field that the pack names, beside strong evidence only.
-            let key = squeeze(&lossy(reading.views.slice(reading.views.nodes[place.node].key)));
+            let key = last_name(reading.views.slice(reading.views.nodes[place.node].key));
             let named = |o: &&Owner| o.places.fields.iter().any(|p| p.name == key);
             let proven = |o: &&Owner| reading.evidence.iter().any(|e| e.provider == o.provider);
             owners.retain(|o| whole && named(o) && proven(o));
         }
-        if position == Position::E4 {
-            let fills = prose::fills_clause(text, f.start, f.end);
-            owners.retain(|o| o.class != Class::Word || fills);
-        }
+        let everyday = (position == Position::E4 && !prose::fills_clause(text, f.start, f.end))
+            || prose::behind_status(text, f.start);
+        owners.retain(|o| o.class != Class::Word || !everyday);
         let class = owners.iter().map(|o| o.class).max()?;
         Some(Hit {
             what: What::Message,
@@ -338,9 +337,9 @@ impl Finder {
             let wire_too =
                 literal.owners.iter().any(|o| o.provider == owner.provider && o.role == Role::Wire);
             let fills = spot.fills_clause(text);
-            if (what == What::Internal && wire_too)
-                || (owner.class == Class::Word && position == Position::E4 && !fills)
-            {
+            let everyday = owner.class == Class::Word
+                && ((position == Position::E4 && !fills) || spot.behind_status(text));
+            if (what == What::Internal && wire_too) || everyday {
                 continue;
             }
             let hit = by_role.entry(what).or_insert_with(|| Hit {
@@ -466,7 +465,7 @@ impl Spot<'_, '_> {
         }
         if let Spot::Field(f) = self {
             let field = &f.object.fields[f.field];
-            let key = squeeze(&lossy(reading.views.slice(field.key)));
+            let key = last_name(reading.views.slice(field.key));
             let query = f.object.format == Format::Query;
             let fitting = places.fields.iter().filter(|p| p.name == key && (query || !p.query_only));
             let best = fitting.clone().find(|p| p.query_only).or_else(|| fitting.clone().next());
@@ -475,6 +474,11 @@ impl Spot<'_, '_> {
             }
         }
         places.prose.then(Vec::new)
+    }
+
+    /// `403 Forbidden`
+    fn behind_status(&self, text: &[u8]) -> bool {
+        matches!(self, Spot::Prose { start, .. } if prose::behind_status(text, *start))
     }
 
     fn fills_clause(&self, text: &[u8]) -> bool {
@@ -561,7 +565,7 @@ fn stands_beside(reading: &Reading<'_>, owner: &Owner, spot: &Spot<'_, '_>, text
         match spot {
             Spot::Field(f) => in_object(f.node, word),
             Spot::Prose { place, start, end } => {
-                let near = &text[start.saturating_sub(BEFORE)..text.len().min(end + AFTER)];
+                let near = prose::clause_around(text, *start, *end, BEFORE, AFTER);
                 let bounded = |at: usize| {
                     let free = |b: Option<&u8>| !b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
                     free(at.checked_sub(1).and_then(|i| near.get(i))) && free(near.get(at + word.len()))
@@ -636,6 +640,11 @@ fn value_text(expected: &Expected) -> String {
     match expected {
         Expected::Exactly(text) | Expected::Prefix(text) => text.clone(),
     }
+}
+
+/// The last part of a dotted field name, without case and separators.
+fn last_name(key: &[u8]) -> String {
+    squeeze(&lossy(key.rsplit(|b| *b == b'.').next().unwrap_or_default()))
 }
 
 fn trim_quotes(value: &[u8]) -> &[u8] {

@@ -51,11 +51,11 @@ impl Lexicon {
         Lexicon { hosts, host_owners, names, initials, loggers }
     }
 
-    /// Hosts of known domains in `text`. One of somebody not loaded must be written as a host, not as an import path.
-    pub fn hosts<'l>(&'l self, text: &'l [u8]) -> impl Iterator<Item = Host<'l>> + 'l {
+    /// Hosts of known domains in `text`: of URLs, or, where `text` is the value of a field, standing at its start.
+    pub fn hosts<'l>(&'l self, text: &'l [u8], value: bool) -> impl Iterator<Item = Host<'l>> + 'l {
         self.hosts.find_overlapping_iter(text).filter_map(move |found| {
             let (provider, domain) = &self.host_owners[found.pattern()];
-            let host = host_around(text, found.start(), found.end(), provider.is_none())?;
+            let host = host_around(text, found.start(), found.end(), value)?;
             Some(Host { provider: *provider, domain, host, at: found.start() })
         })
     }
@@ -104,23 +104,21 @@ fn stands_at(value: &[u8], start: usize, name: &[u8]) -> bool {
     at == value.len() || !value[at].is_ascii_alphanumeric() || starts_part(value, at)
 }
 
-/// The whole host around a domain that stands at `start..end`.
-fn host_around(text: &[u8], start: usize, end: usize, foreign: bool) -> Option<String> {
+/// The whole host around a domain that stands at `start..end`: behind `://`, or first in the `value` of a field.
+fn host_around(text: &[u8], start: usize, end: usize, value: bool) -> Option<String> {
     let is_host = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
     let after = (text.get(end).copied(), text.get(end + 1).copied());
     let goes_on = match after {
         (Some(b'.'), Some(next)) => next.is_ascii_alphanumeric(),
-        (Some(b), _) => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'),
+        (Some(b), _) => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'@'),
         _ => false,
     };
     let labels = text[..start].iter().rev().take_while(|b| is_host(**b)).count();
     let whole_labels = labels == 0 || text[start - 1] == b'.';
     let first = start - labels;
-    let before = first.checked_sub(1).map(|i| text[i]);
-    let import_path = foreign && after.0 == Some(b'/') && !text[..first].ends_with(b"://");
-    let hidden = matches!(before, Some(b'@' | b'%' | b'=' | b'&' | b'_'));
+    let written = text[..first].ends_with(b"://") || (value && text[..first].trim_ascii().is_empty());
     let host = || String::from_utf8_lossy(&text[first..end]).trim_matches(['.', '-']).to_ascii_lowercase();
-    (!goes_on && whole_labels && !hidden && !import_path).then(host)
+    (!goes_on && whole_labels && written).then(host)
 }
 
 #[cfg(test)]
@@ -149,15 +147,17 @@ mod tests {
 
     #[test]
     fn a_host_is_a_domain_with_all_its_labels() {
-        let host = |text: &str, domain: &str, foreign| {
+        let host = |text: &str, domain: &str, value| {
             let at = text.find(domain).expect("the domain stands there");
-            host_around(text.as_bytes(), at, at + domain.len(), foreign)
+            host_around(text.as_bytes(), at, at + domain.len(), value)
         };
-        assert_eq!(host("https://Acme.okta.com/x", "okta.com", false).as_deref(), Some("acme.okta.com"));
-        for text in ["user@okta.com", "nokta.com", "okta.com.evil.example", "okta.computer"] {
-            assert_eq!(host(text, "okta.com", false), None, "{text}");
+        assert_eq!(host("see https://Acme.okta.com/x", "okta.com", false).as_deref(), Some("acme.okta.com"));
+        assert_eq!(host("acme.okta.com:443", "okta.com", true).as_deref(), Some("acme.okta.com"));
+        for text in
+            ["user@okta.com", "nokta.com", "okta.com.evil.example", "okta.computer", "x acme.okta.com"]
+        {
+            assert_eq!(host(text, "okta.com", true), None, "{text}");
         }
-        assert_eq!(host("github.com/x/y.go", "github.com", true), None);
-        assert!(host("https://github.com/x", "github.com", true).is_some());
+        assert_eq!(host("github.com/x/y.go", "github.com", false), None);
     }
 }

@@ -52,11 +52,10 @@ impl Attributor {
         let hits = std::mem::take(&mut self.finder.hits);
         let rulings = reading.decide(hits, &self.finder.signs);
         let mut judgement = Judgement::default();
-        let providers: Vec<ProviderId> = rulings.iter().filter_map(|r| r.provider).collect();
         for mut ruling in rulings {
             if ruling.fault.verdict != Verdict::Foreign {
                 let own: Vec<ProviderId> = ruling.provider.into_iter().collect();
-                match tenant::tenant(&reading, if own.is_empty() { &providers } else { &own }, ruling.node) {
+                match tenant::tenant(&reading, &own, ruling.node) {
                     Ok(tenant) => ruling.fault.tenant = tenant,
                     Err(refusal) => judgement.tenant_refused = Some(refusal),
                 }

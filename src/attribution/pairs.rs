@@ -11,7 +11,7 @@ use regex::bytes::Regex;
 use super::objects::unescape_once;
 use super::views::{Format, MASK, NodeId, Place, Span, Views, fold, mask};
 
-/// The object of each line that has pairs, by the number of the line.
+/// The object of each line that has pairs or elements, by the number of the line.
 #[derive(Debug, Default)]
 pub(super) struct LineObjects(Vec<(usize, NodeId)>);
 
@@ -37,7 +37,7 @@ impl Views {
                 continue;
             }
             let value = if quote == b'"' { unescape_once(value) } else { fold(value) };
-            let object = self.line_object(text, line.of(work, key), key, lines);
+            let object = self.line_object(text, line.of(work, key), key, Format::Pairs, lines);
             let key_text = work[key..equals].to_vec();
             let at_place = Place { depth: place.depth + 1, cut, ..Place::default() };
             self.string_field(object, &key_text, &value, at_place);
@@ -66,7 +66,7 @@ impl Views {
             }
             let value = work[at..at + len].to_vec();
             let cut = at + len == work.len() && self.text_of(text).is_some_and(|t| t.cut);
-            let object = self.line_object(text, line.of(work, key), key, lines);
+            let object = self.line_object(text, line.of(work, key), key, Format::Pairs, lines);
             let key_text = work[key..equals].to_vec();
             self.string_field(object, &key_text, &value, Place { depth: depth + 1, cut, ..Place::default() });
             mask(work, key, at + len);
@@ -78,6 +78,8 @@ impl Views {
     pub(super) fn elements(&mut self, text: NodeId, work: &mut [u8], depth: usize) {
         const TEXT_MAX: usize = 300;
         let mut at = 0;
+        let mut line = Line::default();
+        let mut lines = LineObjects::default();
         while let Some(open) = memchr(b'<', &work[at..]).map(|i| at + i) {
             at = open + 1;
             let name_len = work[at..]
@@ -96,18 +98,25 @@ impl Views {
                 continue;
             }
             let value = work[start..start + len].trim_ascii().to_vec();
-            let object = self.object(Some(text), Span::default(), open, Format::Xml);
+            let object = self.line_object(text, line.of(work, open), open, Format::Xml, &mut lines);
             self.string_field(object, &name, &value, Place { depth: depth + 1, ..Place::default() });
             mask(work, open, start + len + close.len());
             at = start + len;
         }
     }
 
-    fn line_object(&mut self, text: NodeId, line: usize, at: usize, lines: &mut LineObjects) -> NodeId {
+    fn line_object(
+        &mut self,
+        text: NodeId,
+        line: usize,
+        at: usize,
+        format: Format,
+        lines: &mut LineObjects,
+    ) -> NodeId {
         if let Some((_, id)) = lines.0.iter().find(|(l, _)| *l == line) {
             return *id;
         }
-        let id = self.object(Some(text), Span::default(), at, Format::Pairs);
+        let id = self.object(Some(text), Span::default(), at, format);
         lines.0.push((line, id));
         id
     }
@@ -210,7 +219,7 @@ pub(super) fn may_hold_sql(text: &[u8]) -> bool {
 }
 
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
-    let text = r#"(?i-u)\b(?:select\b[^;\n"]{1,400}?\bfrom\b|update\b[^;\n"]{1,200}?\bset\b|where\s+[\w.]+\s*(?:=|in\b|like\b|<|>|!))[^;\n"]*"#;
+    let text = r#"(?i-u)\b(?:select\b[^;\n"]{1,400}?\bfrom\b|update\b[^;\n"]{1,200}?\bset\b|where\s+[\w.]+\s*(?:=|in\b|like\b|<|>|!))[^;\n"\x01]*"#;
     Regex::new(text).expect("a constant that compiles")
 });
 
@@ -228,9 +237,19 @@ fn mask_lines(work: &mut [u8]) {
         let to = memchr(b'\n', &work[from..]).map_or(work.len(), |i| from + i);
         if is_help(&work[from..to]) {
             mask(work, from, to);
+        } else if let Some(usage) = usage_at(&work[from..to]) {
+            mask(work, from + usage, to);
         }
         from = to + 1;
     }
+}
+
+/// `usage:` in a line: what follows is help.
+fn usage_at(line: &[u8]) -> Option<usize> {
+    let stands = |at: usize| {
+        line[at..at + 6].eq_ignore_ascii_case(b"usage:") && (at == 0 || !line[at - 1].is_ascii_alphanumeric())
+    };
+    memchr::memchr_iter(b':', line).filter_map(|colon| colon.checked_sub(5)).find(|&at| stands(at))
 }
 
 /// Usage and help text, comments of an exposition, rows of a table.

@@ -1,5 +1,7 @@
 //! Error positions: where a code or text says that something failed (E1 to E4), and where it says nothing at all.
 
+use std::ops::Range;
+
 use super::names::Field as Name;
 use super::prose;
 use super::reading::Reading;
@@ -28,7 +30,7 @@ impl Reading<'_> {
         if name.is(Name::NOWHERE) || format == Format::Envelope {
             return None;
         }
-        if name.is(Name::ERROR) || (name.is(Name::DETAIL) && self.below_error(object)) {
+        if name.is(Name::ERROR) {
             return Some(if matches!(format, Format::Query | Format::Pairs) {
                 Position::E2
             } else {
@@ -41,11 +43,6 @@ impl Reading<'_> {
             _ if !name.is(Name::DETAIL) => None,
             _ => self.is_error_object(object).then_some(Position::E1),
         }
-    }
-
-    /// `error: { code: … }` is `error.code`.
-    fn below_error(&self, object: NodeId) -> bool {
-        self.views.nodes[object].name.is(Name::ERROR)
     }
 
     /// An object with an error field, a bad level or status, or below a field that holds an answer.
@@ -109,17 +106,32 @@ impl Reading<'_> {
     }
 
     /// Level warn or worse, or no level and a status of 400 or more or a failure word.
-    pub fn failing(&self, node: NodeId, line: Option<&[u8]>) -> bool {
-        if let Some(failing) = self.level_of(node, line) {
+    /// `own` is where the literal stands in the text of `node`: its own words do not make its record fail.
+    pub fn failing(&self, node: NodeId, line: Option<&[u8]>, own: Range<usize>) -> bool {
+        if let Some(failing) = self.level_of(node, line).or_else(|| self.level_elsewhere()) {
             return failing;
         }
         if self.statuses.iter().any(|s| *s >= 400) {
             return true;
         }
         let views = self.views;
-        let says = |n: NodeId| views.text_of(n).is_some_and(|t| prose::says_failure(views.slice(t.prose)));
-        let around = views.holder(node).and_then(|o| views.nodes[o].parent);
-        says(node) || around.is_some_and(says)
+        views.up(node).any(|n| {
+            let Some(prose_text) = views.text_of(n).map(|t| views.slice(t.prose)) else { return false };
+            let (before, after) = if n == node && own.end <= prose_text.len() {
+                (&prose_text[..own.start], &prose_text[own.end..])
+            } else {
+                (prose_text, &[][..])
+            };
+            prose::says_failure(before) || prose::says_failure(after)
+        })
+    }
+
+    /// Levels of objects that do not enclose the place: one that is bad is enough.
+    fn level_elsewhere(&self) -> Option<bool> {
+        let levels = (0..self.views.nodes.len())
+            .filter(|&n| self.views.object_of(n).is_some())
+            .filter_map(|n| self.object_level(n));
+        levels.reduce(|a, b| a || b)
     }
 
     /// The position of `start..end` in the prose of a text; `None` where codes mean nothing.
@@ -135,7 +147,7 @@ impl Reading<'_> {
         {
             return Some(Position::E3);
         }
-        Some(if self.failing(node, Some(&text[line])) { Position::E4 } else { Position::Outside })
+        Some(if self.failing(node, Some(&text[line]), start..end) { Position::E4 } else { Position::Outside })
     }
 }
 
@@ -201,13 +213,13 @@ fn written_form(before: &[u8], after: &[u8]) -> bool {
     word.ends_with(b"Exception") || word.ends_with(b"Error") || (colon && word.eq_ignore_ascii_case(b"error"))
 }
 
-/// One cell of a line of four or more cells.
+/// One cell of a row of four or more cells; a row has no blanks behind its commas.
 fn is_csv_cell(line: &[u8], start: usize, end: usize) -> bool {
-    if line.iter().filter(|b| **b == b',').count() < 3 {
+    let commas = line.iter().filter(|b| **b == b',').count();
+    if commas < 3 || line.windows(2).any(|w| w == b", ") {
         return false;
     }
-    let blank = |b: &u8| *b == b' ' || *b == b'"';
-    let before = line[..start].iter().rev().find(|b| !blank(b));
-    let after = line[end..].iter().find(|b| !blank(b));
-    matches!(before, None | Some(b',')) && matches!(after, None | Some(b','))
+    let before = line[..start].strip_suffix(b"\"").unwrap_or(&line[..start]);
+    let after = line[end..].strip_prefix(b"\"").unwrap_or(&line[end..]);
+    matches!(before.last(), None | Some(b',')) && matches!(after.first(), None | Some(b','))
 }

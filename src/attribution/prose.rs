@@ -138,6 +138,28 @@ pub fn fills_clause(text: &[u8], start: usize, end: usize) -> bool {
     free_before && free_after
 }
 
+/// A status number of 400 or more right before `start`: what follows is its reason phrase.
+pub fn behind_status(text: &[u8], start: usize) -> bool {
+    let head = text[..start].trim_ascii_end();
+    let spaced = head.len() < start;
+    let digits = head.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let bounded = !head[..head.len() - digits]
+        .last()
+        .is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-'));
+    spaced && digits == 3 && bounded && matches!(head[head.len() - 3], b'4' | b'5')
+}
+
+/// The text around `start..end` as far as its clause goes, at most `before` and `after` bytes.
+pub fn clause_around(text: &[u8], start: usize, end: usize, before: usize, after: usize) -> &[u8] {
+    let ends = |at: usize| matches!(text[at], b';' | b'\n') || text[at..].starts_with(b"->");
+    let from = (start.saturating_sub(before)..start)
+        .rev()
+        .find(|&at| ends(at))
+        .map_or(start.saturating_sub(before), |at| at + 1);
+    let to = (end..text.len().min(end + after)).find(|&at| ends(at)).unwrap_or(text.len().min(end + after));
+    &text[from..to]
+}
+
 /// `0 invalid_grant errors`, `no access_denied`, `without …`
 pub fn negated(text: &[u8], start: usize) -> bool {
     let before = text[..start].strip_suffix(b"\"").unwrap_or(&text[..start]);

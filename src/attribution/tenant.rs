@@ -95,7 +95,7 @@ fn between(text: &[u8], before: &[u8], after: &[u8]) -> Option<String> {
         .take(TENANT_MAX)
         .position(ends)
         .unwrap_or(text.len().min(start + TENANT_MAX) - start);
-    let closed = after.is_empty() || after == b"/" || text[start + len..].starts_with(after);
+    let closed = text[start + len..].starts_with(after);
     (len > 0 && closed).then(|| lossy(&text[start..start + len]))
 }
 

@@ -1,7 +1,7 @@
 //! The real binary as a user runs it: output, exit codes, signals. Servers take free ports; every wait is for output and
 //! has a deadline; only processes of our own are ended.
 
-mod process;
+pub mod process;
 mod classify;
 mod daemon;
 mod scan;

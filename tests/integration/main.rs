@@ -8,6 +8,7 @@ mod reference;
 mod generate;
 mod differential;
 mod packs;
+mod readme;
 mod structure;
 mod cli;
 mod exposition;

@@ -2,14 +2,13 @@
 //! everywhere; a pack of a shipped identity takes the shipped one's place, whole.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
 
 use faultline::catalogue::{builtin, load};
 use serde_json::Value;
 
+use crate::cli::process::{Running, get, run, stderr, stdout, wait_for_sample};
 use crate::exposition::parse;
 
 const LINES: &str = "\
@@ -43,28 +42,14 @@ fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-fn faultline(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_faultline"));
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// Gives the program its input and waits for its end.
-fn answer(arguments: &[&str], input: &str) -> Output {
-    let mut child = faultline(arguments).spawn().expect("the binary starts");
-    child.stdin.take().expect("it is piped").write_all(input.as_bytes()).expect("it reads all");
-    child.wait_with_output().expect("it ends")
-}
-
 fn classified(arguments: &[&str], input: &str) -> Vec<Vec<Value>> {
-    let output = answer(arguments, input);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
+    let output = run(arguments, input.as_bytes());
+    assert!(output.status.success(), "{}", stderr(&output));
     let matches = |line: &str| {
         let answer: Value = serde_json::from_str(line).expect("a line is one JSON object");
         answer["matches"].as_array().expect("there is a list").clone()
     };
-    text.lines().map(matches).collect()
+    stdout(&output).lines().map(matches).collect()
 }
 
 /// A configuration whose only content is one rule directory.
@@ -91,32 +76,25 @@ fn a_sixth_provider_is_one_file_and_classify_knows_it() {
 #[test]
 fn a_sixth_provider_is_counted_by_scan() {
     let rules = repository("tests/cases/packs");
-    let output = answer(&["scan", "--format", "prometheus", "--rules.dir", rules.to_str().unwrap()], LINES);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_is_counted(&String::from_utf8(output.stdout).unwrap());
+    let arguments = ["scan", "--format", "prometheus", "--rules.dir", rules.to_str().unwrap()];
+    let output = run(&arguments, LINES.as_bytes());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_is_counted(&stdout(&output));
 }
 
 #[test]
 fn a_sixth_provider_is_on_the_metrics_page_of_run() {
     let configuration = configuration(&repository("tests/cases/packs"));
-    let mut run = Running::start(&[
-        "run",
-        "--config.file",
-        configuration.path().to_str().unwrap(),
-        "--web.listen-address",
-        "127.0.0.1:0",
-        "--web.linger",
-        "60s",
-    ]);
-    let address = run.line_after("listening on http://");
-    let before = get(&address, "/metrics");
-    assert!(
-        before.contains("faultline_errors_total{provider=\"tollgate\",category=\"service\","),
-        "known pairs start at 0: {before}"
-    );
-    run.child.stdin.take().expect("it is piped").write_all(LINES.as_bytes()).expect("it reads all");
-    run.line_after("all input has ended");
-    assert_is_counted(&get(&address, "/metrics"));
+    let file = configuration.path().to_str().unwrap();
+    let mut daemon = Running::daemon(&["--config.file", file, "--web.linger", "10m"]);
+    let address = daemon.address();
+    let born = "faultline_errors_total{provider=\"tollgate\",category=\"service\",code=\"_other\"} 0";
+    wait_for_sample(&address, born);
+    daemon.write(LINES.as_bytes());
+    daemon.end_input();
+    daemon.wait_for("all input has ended");
+    let answer = get(&address, "/metrics");
+    assert_is_counted(answer.split_once("\r\n\r\n").expect("a head and a body").1);
 }
 
 fn assert_is_counted(text: &str) {
@@ -166,55 +144,4 @@ fn the_invented_packs_prove_what_they_promise() {
     let report = faultline::proving::prove(&rules, &std::sync::Arc::new(engine));
     assert!(report.failures.is_empty(), "{:#?}", report.failures);
     assert!(report.passed > 1000, "only {} tests", report.passed);
-}
-
-#[test]
-fn the_readme_shows_the_pack_that_is_tested() {
-    let readme = fs::read_to_string(repository("README.md")).unwrap();
-    let pack = fs::read_to_string(repository("tests/cases/packs/tollgate.yaml")).unwrap();
-    assert!(readme.contains(&pack), "README.md and tests/cases/packs/tollgate.yaml differ");
-}
-
-/// The program while it runs; killed when the test is done with it.
-struct Running {
-    child: Child,
-    says: BufReader<std::process::ChildStderr>,
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Running {
-        let mut child = faultline(arguments).spawn().expect("the binary starts");
-        let says = BufReader::new(child.stderr.take().expect("it is piped"));
-        Running { child, says }
-    }
-
-    /// Reads what it says until a line holds `text`; the rest of that line.
-    fn line_after(&mut self, text: &str) -> String {
-        let mut said = String::new();
-        loop {
-            let start = said.len();
-            let length = self.says.read_line(&mut said).unwrap();
-            assert!(length > 0, "it ended without saying {text:?}:\n{said}");
-            if let Some((_, rest)) = said[start..].split_once(text) {
-                return rest.trim().to_owned();
-            }
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn get(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    body.to_owned()
 }

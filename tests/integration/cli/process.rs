@@ -92,12 +92,6 @@ impl Running {
         drop(self.child.stdin.take());
     }
 
-    pub fn read_stdout(&mut self, bytes: usize) -> Vec<u8> {
-        let mut read = vec![0; bytes];
-        self.child.stdout.as_mut().unwrap().read_exact(&mut read).unwrap();
-        read
-    }
-
     pub fn close_stdout(&mut self) {
         drop(self.child.stdout.take());
     }

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Everything that can be tested, in one go: formatting, lints, documentation, tests, a fuzz, a benchmark that counts.
+#
+#   tests/all.sh
+#
+# Installs what the tests need and what is missing: as root on Debian with apt-get, Rust components with rustup. What
+# cannot be had is skipped by name; with CI=true a skip is a failure. All steps run even if one fails. The last line is
+# the sum: single tests as cargo counts them, and every other step as one.
+#
+#   CARGO_TARGET_DIR        where to build (cargo's own; default ./target)
+#   FAULTLINE_DIFF_LINES    generated lines that the plain reference judges too (default 1000000), _SEED another stream
+#   FAULTLINE_FUZZ_RECORDS  records of the fuzz (default 300000)
+#   FAULTLINE_FUZZ_SEED     another stream of them
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+passed=0
+failed=0
+skipped=0
+troubles=()
+scratch="$(mktemp -d)"
+trap 'rm -rf "$scratch"' EXIT
+started=$SECONDS
+
+header() { printf '\n==== %s\n' "$*"; }
+
+skip() { # name, reason
+    printf 'SKIPPED %s: %s\n' "$1" "$2"
+    skipped=$((skipped + 1))
+    troubles+=("skipped $1: $2")
+}
+
+# Runs a command as a step. Tests that cargo counts are added up; a step without any counts as one.
+step() { # name, command…
+    local name=$1 begin=$SECONDS status=0 log="$scratch/log" ok bad
+    shift
+    header "$name"
+    "$@" </dev/null 2>&1 | tee "$log" || status=$?
+    ok=$(sed -n 's/^test result: .* \([0-9]*\) passed; .*/\1/p' "$log" | paste -sd+ | { read -r sum && echo $((sum)) || echo 0; })
+    bad=$(sed -n 's/^test result: .* \([0-9]*\) failed; .*/\1/p' "$log" | paste -sd+ | { read -r sum && echo $((sum)) || echo 0; })
+    if ((ok + bad == 0)); then
+        ((status == 0)) && ok=1 || bad=1
+    elif ((status != 0 && bad == 0)); then
+        bad=1
+    fi
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+    if ((status != 0)); then troubles+=("failed $name"); fi
+    # A test that misses a tool says so itself and passes.
+    while read -r _ test reason; do
+        passed=$((passed - 1))
+        skip "${test%:}" "$reason"
+    done < <(grep '^SKIPPED ' "$log" | sort -u || true)
+    printf -- '---- %s: %s, %d s\n' "$name" "$([[ $status == 0 ]] && echo ok || echo FAILED)" $((SECONDS - begin))
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Debian packages, without starting the services that they bring.
+apt_install() { # package…
+    [[ $(id -u) == 0 ]] && has apt-get || return 1
+    local policy=/usr/sbin/policy-rc.d ours=
+    if [[ ! -e $policy ]]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && ours=1
+    fi
+    local status=0
+    {
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" ||
+            { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; }
+    } </dev/null >"$scratch/apt" 2>&1 || status=$?
+    if [[ -n $ours ]]; then rm -f "$policy"; fi
+    if ((status != 0)); then tail -n 3 "$scratch/apt"; fi
+    return "$status"
+}
+
+# Makes a tool be there, or says how to get it.
+tool() { # command, package
+    if has "$1"; then
+        printf '%-9s %s\n' "$1" "$(command -v "$1")"
+    elif apt_install "$2" && has "$1"; then
+        printf '%-9s installed from the package %s\n' "$1" "$2"
+    else
+        printf '%-9s is missing and was not installed: apt-get install %s\n' "$1" "$2"
+        return 1
+    fi
+}
+
+component() { # rustup component, cargo command
+    if cargo "$2" --version >/dev/null 2>&1; then
+        printf '%-9s %s\n' "$1" "$(cargo "$2" --version)"
+    elif has rustup && rustup component add "$1" >"$scratch/rustup" 2>&1; then
+        printf '%-9s installed with rustup\n' "$1"
+    else
+        printf '%-9s is missing and was not installed: rustup component add %s\n' "$1" "$1"
+        return 1
+    fi
+}
+
+header "tools"
+if ! has cargo && [[ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]]; then
+    PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+fi
+if ! has cargo; then
+    echo "cargo is missing: install Rust 1.90 or newer (https://rustup.rs)" >&2
+    exit 2
+fi
+cargo --version
+for name in gcc g++ make perl; do
+    tool "$name" build-essential || exit 2
+done
+tool git git || true # only the commit in --version comes from it
+tool promtool prometheus || true # the test that needs it says that it is skipped
+fmt=yes clippy=yes
+component rustfmt fmt || fmt=no
+component clippy clippy || clippy=no
+
+if [[ $fmt == yes ]]; then step "format" cargo fmt --check; else skip "format" "rustfmt is missing"; fi
+if [[ $clippy == yes ]]; then
+    step "lints" cargo clippy --locked --all-targets -- -D warnings
+else
+    skip "lints" "clippy is missing"
+fi
+RUSTDOCFLAGS="-D warnings" step "documentation" cargo doc --locked --no-deps --document-private-items
+step "tests" cargo test --locked --no-fail-fast
+FAULTLINE_DIFF_LINES="${FAULTLINE_DIFF_LINES:-1000000}" \
+    step "differential" cargo test --locked --test integration -- --nocapture differential::the_engine_and_the_reference
+FAULTLINE_FUZZ_RECORDS="${FAULTLINE_FUZZ_RECORDS:-300000}" \
+    step "fuzz" cargo test --locked --test integration -- --nocapture fuzz::
+step "benchmark counts" cargo test --locked --bench pipeline
+
+header "sum"
+if ((${#troubles[@]} > 0)); then printf '%s\n' "${troubles[@]}"; fi
+if ((failed > 0 && ${#troubles[@]} == 0)); then echo "a test failed"; fi
+printf '%d s\n' $((SECONDS - started))
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+if ((failed > 0)); then exit 1; fi
+if ((skipped > 0)) && [[ ${CI:-} == true ]]; then exit 1; fi
