@@ -100,13 +100,19 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn all(&self, hits: &[Hit]) -> Vec<Found> {
         let mut units: BTreeMap<Unit, Vec<(&Hit, Option<usize>)>> = BTreeMap::new();
+        // a unique literal beside a code is strong evidence too
+        let unique = |hit: &Hit| {
+            let beside = |other: &&Hit| other.unit == hit.unit && decides(other) && other.needs == Needs::Nothing;
+            let deciding: BTreeSet<usize> = hits.iter().filter(beside).map(|other| other.provider).collect();
+            hit.needs == Needs::Strong && deciding.len() == 1 && deciding.contains(&hit.provider)
+        };
         for hit in hits {
             let same = |other: &&Hit| {
                 other.unit == hit.unit && other.literal == hit.literal && other.is_code == hit.is_code
             };
             let owners: BTreeSet<usize> = hits.iter().filter(same).map(|other| other.provider).collect();
-            let proof = self.evidence.proof(self.places, hit.view, hit.start, &owners);
-            if Evidence::satisfies(hit.needs, proof, hit.provider) {
+            let proof = self.evidence.proof(self.places, hit, &owners);
+            if Evidence::satisfies(hit.needs, proof, hit.provider) || unique(hit) {
                 units.entry(hit.unit).or_default().push((hit, proof.map(|(provider, _)| provider)));
             }
         }
@@ -115,9 +121,6 @@ impl Judge<'_> {
 
     /// One object or clause.
     fn unit(&self, hits: &[(&Hit, Option<usize>)]) -> Vec<Found> {
-        let decides = |hit: &Hit| {
-            hit.decisive || (hit.class == Class::Unique && !matches!(hit.kind, Kind::Symptom(..)))
-        };
         let decisive: BTreeSet<usize> =
             hits.iter().filter(|(hit, _)| decides(hit)).map(|(hit, _)| hit.provider).collect();
         let owners = |of: &Hit| -> BTreeSet<usize> {
@@ -419,6 +422,11 @@ impl Judge<'_> {
         }
         found
     }
+}
+
+/// Proves its owner by itself.
+fn decides(hit: &Hit) -> bool {
+    hit.decisive || (hit.class == Class::Unique && !matches!(hit.kind, Kind::Symptom(..)))
 }
 
 /// Keeps what fits, unless nothing does.

@@ -5,7 +5,7 @@
 //! strength prove nobody. A foreign marker anywhere beats all identities.
 
 use super::Mapped;
-use super::hits::clause;
+use super::hits::{Hit, clause};
 use super::literals::Catalogue;
 use super::marks::{Collector, Mark, Strength};
 use super::names::names_in;
@@ -49,13 +49,12 @@ impl Evidence {
     pub fn proof(
         &self,
         places: &Places,
-        view: usize,
-        at: usize,
+        hit: &Hit,
         owners: &BTreeSet<usize>,
     ) -> Option<(usize, Strength)> {
-        let views = places.views;
-        let failing = places.failing(view, at, at);
-        let mut at = at;
+        let (views, view) = (places.views, hit.view);
+        let failing = places.failing(view, hit.start, hit.end);
+        let mut at = hit.start;
         for above in views.up(view) {
             let judged = match views.text(above) {
                 Some(text) => {

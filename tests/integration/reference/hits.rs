@@ -42,7 +42,7 @@ pub struct Hit {
     pub class: Class,
     pub position: Position,
     pub needs: Needs,
-    /// Its form names several fields.
+    /// Its form names several fields, none of which holds a message.
     pub paired: bool,
     /// The literal is all that its text says.
     pub whole: bool,
@@ -306,7 +306,8 @@ impl HitFinder<'_> {
                 class: form.class,
                 position: if paired { Position::Field { code_field: false, style } } else { position },
                 needs: form.needs,
-                paired: form.pairs.len() > 1,
+                paired: form.pairs.len() > 1
+                    && !form.pairs.iter().any(|pair| matches!(pair.wanted, Wanted::Message(_))),
                 whole: true,
                 decisive: false,
                 weight: form.literal.len(),

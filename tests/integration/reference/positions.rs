@@ -56,7 +56,7 @@ pattern!(
 pattern!(AFTER_A_CLASS, r#"[A-Za-z0-9_$.]*(?:Exception|Error)(?::\s*|\s*\()["']?$"#);
 pattern!(
     BETWEEN_CODES,
-    r#"^[\s,\[\](){}"'`]*(?:\b(?:and|or)\b|,(?:\s*["'`]?[A-Za-z0-9_./ -]{1,64}["'`]?\s*,)+)?[\s,\[\](){}"'`]*$"#
+    r#"^[\s,\[\](){}"'`]*(?:\b(?:and|or)\b|,(?:\s*["'`]?[A-Za-z0-9_.:-]+["'`]?\s*,)+)?[\s,\[\](){}"'`]*$"#
 );
 pattern!(
     FAILURE_WORD,
