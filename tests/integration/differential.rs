@@ -209,6 +209,7 @@ fn the_engine_and_the_reference_agree_on_generated_lines() {
     let (lines, seed) = (wanted("FAULTLINE_DIFF_LINES", 20_000), wanted("FAULTLINE_DIFF_SEED", 3));
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get()) as u64;
     let shown_max = wanted("FAULTLINE_DIFF_SHOWN", 12) as usize;
+    let shrunk_max = shown_max.min(12);
     let (differences, verdicts) = (Mutex::new(Vec::new()), Mutex::new(BTreeMap::<String, u64>::new()));
     std::thread::scope(|scope| {
         for thread in 0..threads {
@@ -226,7 +227,7 @@ fn the_engine_and_the_reference_agree_on_generated_lines() {
                     *seen.entry(kind).or_default() += 1;
                     if let Some((real, plain)) = pair.differ_from(&plain, &record) {
                         let mut differences = differences.lock().expect("no thread panics with it");
-                        let small = if differences.len() < shown_max { pair.shrunk(&record) } else { Vec::new() };
+                        let small = if differences.len() < shrunk_max { pair.shrunk(&record) } else { Vec::new() };
                         let on_small = pair.differ(&small);
                         differences.push(format!(
                             "seed {seed} thread {thread} index {index}\n  line      {}\n  real      {real:?}\n  reference {plain:?}\n  shrunk    {}\n  real, reference there {on_small:?}",

@@ -213,7 +213,10 @@ pub fn prose(dice: &mut Dice, subject: &Subject) -> String {
         14 => format!("{code} {text}"),
         15 => format!("0 {code} errors"),
         16 => format!("no {code} seen"),
-        17 => format!("supported=[invalid_request, {code}, invalid_grant, access_denied]"),
+        17 => {
+            let code = code.replace([' ', '/'], "_");
+            format!("supported=[invalid_request, {code}, invalid_grant, access_denied]")
+        }
         18 => format!("expected {code} or invalid_scope"),
         19 => format!("/docs/errors/{code}"),
         20 => format!("{code}_total{{code=\"{code}\"}} 3"),

@@ -238,8 +238,6 @@ impl Carriers {
             0 => {
                 format!("2026-11-22 09:00:07 {} upstream said {line} (attempt 2)", facts.level.to_uppercase())
             }
-            1 => line[..line.char_indices().nth(dice.below(line.chars().count())).map_or(0, |(at, _)| at)]
-                .to_string(),
             _ => line,
         }
     }

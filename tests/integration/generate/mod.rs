@@ -2,7 +2,7 @@
 //!
 //! A subject is a literal of a pack or a near miss of one (`subjects`); a body writes it down (`bodies`); a carrier is
 //! the line around it, with services, hosts, levels, statuses and tenants (`carriers`); a wrapper is what a transport
-//! adds, damage what a disk, a cut or a hostile client does (`damage`). Same seed and packs, same records.
+//! adds, and now and then the end of a line is missing (`damage`). Same seed and packs, same records.
 
 mod dice;
 mod subjects;
@@ -19,7 +19,6 @@ pub struct Generator {
     dice: Dice,
     subjects: Subjects,
     carriers: Carriers,
-    before: String,
 }
 
 impl Generator {
@@ -28,7 +27,6 @@ impl Generator {
             dice: Dice::new(seed),
             subjects: Subjects::new(library),
             carriers: Carriers::new(library),
-            before: String::new(),
         }
     }
 
@@ -40,13 +38,8 @@ impl Generator {
             self.line()
         };
         let line = damage::wrapped(&mut self.dice, &line).replace('\n', "\\n");
-        let damaged = if self.dice.chance(12) {
-            damage::damaged(&mut self.dice, line.as_bytes(), self.before.as_bytes())
-        } else {
-            line.clone().into_bytes()
-        };
-        self.before = line;
-        damaged.into_iter().map(|byte| if byte == b'\n' { b' ' } else { byte }).collect()
+        let line = if self.dice.chance(12) { damage::damaged(&mut self.dice, &line) } else { line };
+        line.into_bytes()
     }
 
     /// An event of several lines: a stack trace around a subject.

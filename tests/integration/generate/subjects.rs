@@ -111,7 +111,7 @@ impl Subjects {
 
     /// Near misses, other packs' codes, fields that belong to somebody else.
     fn disturb(&self, dice: &mut Dice, subject: &mut Subject) {
-        if dice.chance(12) {
+        if dice.chance(16) {
             subject.code = near_miss(dice, &subject.code);
             subject.text =
                 if dice.chance(50) { near_miss(dice, &subject.text) } else { subject.text.clone() };
@@ -248,7 +248,7 @@ fn status_of(dice: &mut Dice, rule: &Rule) -> u16 {
 fn near_miss(dice: &mut Dice, text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
     let place = dice.below(letters.len());
-    match dice.below(10) {
+    match dice.below(11) {
         0 => letters[..letters.len() - letters.len().min(1 + dice.below(3))].iter().collect(),
         1 => letters[letters.len().min(1 + dice.below(3))..].iter().collect(),
         2 => format!("{text}{}", dice.pick(&["s", "_total", "-2", ".go", "1", "_x", "-", ".", "é"])),
@@ -262,7 +262,8 @@ fn near_miss(dice: &mut Dice, text: &str) -> String {
             .map(|(_, letter)| letter)
             .collect(),
         7 => text.replace('_', "-"),
-        8 => text.replace(' ', "  "),
+        8 => letters.iter().enumerate().map(|(index, letter)| if index == place { 'q' } else { *letter }).collect(),
+        9 => text.replace(' ', "  "),
         _ => text.replace('\'', "\\u0027"),
     }
 }

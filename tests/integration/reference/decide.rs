@@ -26,6 +26,18 @@ struct Found {
     view: usize,
 }
 
+/// What a hit tells of a proven provider's rules, finest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grade {
+    /// A code of the provider's own syntax.
+    Numbered,
+    /// Several fields together, or an internal code.
+    Fine,
+    Message,
+    Wire,
+    Name,
+}
+
 pub fn decide(
     views: &Views,
     record: &Unwrapped,
@@ -88,13 +100,19 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn all(&self, hits: &[Hit]) -> Vec<Found> {
         let mut units: BTreeMap<Unit, Vec<(&Hit, Option<usize>)>> = BTreeMap::new();
+        // a unique literal beside a code is strong evidence too
+        let unique = |hit: &Hit| {
+            let beside = |other: &&Hit| other.unit == hit.unit && decides(other) && other.needs == Needs::Nothing;
+            let deciding: BTreeSet<usize> = hits.iter().filter(beside).map(|other| other.provider).collect();
+            hit.needs == Needs::Strong && deciding.len() == 1 && deciding.contains(&hit.provider)
+        };
         for hit in hits {
             let same = |other: &&Hit| {
                 other.unit == hit.unit && other.literal == hit.literal && other.is_code == hit.is_code
             };
             let owners: BTreeSet<usize> = hits.iter().filter(same).map(|other| other.provider).collect();
-            let proof = self.evidence.proof(self.places, hit.view, hit.start, &owners);
-            if Evidence::satisfies(hit.needs, proof, hit.provider) {
+            let proof = self.evidence.proof(self.places, hit, &owners);
+            if Evidence::satisfies(hit.needs, proof, hit.provider) || unique(hit) {
                 units.entry(hit.unit).or_default().push((hit, proof.map(|(provider, _)| provider)));
             }
         }
@@ -103,9 +121,6 @@ impl Judge<'_> {
 
     /// One object or clause.
     fn unit(&self, hits: &[(&Hit, Option<usize>)]) -> Vec<Found> {
-        let decides = |hit: &Hit| {
-            hit.decisive || (hit.class == Class::Unique && !matches!(hit.kind, Kind::Symptom(..)))
-        };
         let decisive: BTreeSet<usize> =
             hits.iter().filter(|(hit, _)| decides(hit)).map(|(hit, _)| hit.provider).collect();
         let owners = |of: &Hit| -> BTreeSet<usize> {
@@ -155,94 +170,87 @@ impl Judge<'_> {
         found
     }
 
-    /// Which codes the hits of one proven provider settle: codes before messages, messages before wire codes alone.
+    /// Which codes the hits of one proven provider settle: each code of its own syntax; else each rule that several
+    /// fields or an internal code name; else the longest message; else each wire code; else each symbolic name.
     fn settle(&self, provider: usize, hits: &[&Hit]) -> Vec<Found> {
-        let mut codes = self.rows_by_code(hits, true);
-        if codes.is_empty() {
-            codes = self.rows_by_code(hits, false);
-        }
-        let label_count = |rows: &BTreeSet<usize>| {
-            rows.iter().map(|row| &self.catalogue.rows[*row].rule.code).collect::<BTreeSet<_>>().len()
+        let of = |grade: Grade| -> Vec<&Hit> {
+            hits.iter().copied().filter(|hit| self.grade(hit) == Some(grade)).collect()
         };
-        let (exact, coarse): (Vec<_>, Vec<_>) =
-            codes.into_iter().partition(|(_, rows, _)| label_count(rows) == 1);
-        let unique: Vec<_> = exact
-            .iter()
-            .filter(|(_, _, hit)| hit.class == Class::Unique && hit.kind == Kind::Token && hit.anywhere)
-            .collect();
-        if !unique.is_empty() {
-            return unique
-                .iter()
-                .map(|(_, rows, hit)| self.resolve(provider, rows.clone(), hit, false))
-                .collect();
+        let wires: BTreeSet<&String> = of(Grade::Wire).iter().map(|hit| &hit.literal).collect();
+        for grade in [Grade::Numbered, Grade::Fine] {
+            let codes = self.rows_by_code(&of(grade));
+            if !codes.is_empty() {
+                return codes
+                    .into_iter()
+                    .map(|(rows, hit)| self.resolve(provider, self.wired(rows, &wires), hit, false))
+                    .collect();
+            }
         }
-        if !exact.is_empty() {
-            let wires: BTreeSet<&String> = exact
-                .iter()
-                .flat_map(|(_, rows, _)| rows)
-                .filter_map(|row| self.catalogue.rows[*row].rule.wire.as_ref())
-                .collect();
-            let others = coarse.iter().filter(|(literal, ..)| !wires.contains(literal));
-            return exact
-                .iter()
-                .chain(others)
-                .map(|(_, rows, hit)| self.resolve(provider, rows.clone(), hit, false))
-                .collect();
-        }
-        let messages: Vec<&&Hit> = hits
-            .iter()
-            .filter(|hit| hit.kind == Kind::Message || (hit.kind == Kind::Fields && !hit.is_code))
-            .collect();
+        let messages = of(Grade::Message);
         let longest = messages.iter().min_by_key(|hit| (std::cmp::Reverse(hit.weight), hit.view, hit.start));
         if let Some(longest) = longest {
             let same = messages.iter().filter(|hit| hit.literal == longest.literal);
             let rows: BTreeSet<usize> = same.flat_map(|hit| hit.rows.iter().copied()).collect();
-            let wired: BTreeSet<usize> = rows
-                .iter()
-                .copied()
-                .filter(|row| {
-                    let wire = self.catalogue.rows[*row].rule.wire.as_ref();
-                    wire.is_some_and(|wire| coarse.iter().any(|(literal, ..)| literal == wire))
-                })
-                .collect();
-            return vec![self.resolve(provider, if wired.is_empty() { rows } else { wired }, longest, true)];
+            return vec![self.resolve(provider, self.wired(rows, &wires), longest, true)];
         }
-        coarse.iter().map(|(_, rows, hit)| self.resolve(provider, rows.clone(), hit, false)).collect()
+        for grade in [Grade::Wire, Grade::Name] {
+            let codes = self.rows_by_code(&of(grade));
+            if !codes.is_empty() {
+                return codes.into_iter().map(|(rows, hit)| self.resolve(provider, rows, hit, false)).collect();
+            }
+        }
+        Vec::new()
+    }
+
+    /// Those of the rules whose wire code stands in the unit too, if any.
+    fn wired(&self, mut rows: BTreeSet<usize>, wires: &BTreeSet<&String>) -> BTreeSet<usize> {
+        keep(&mut rows, |row| {
+            self.catalogue.rows[*row].rule.wire.as_ref().is_some_and(|wire| wires.contains(wire))
+        });
+        rows
+    }
+
+    /// How fine a hit of a proven provider tells the rule.
+    fn grade(&self, hit: &Hit) -> Option<Grade> {
+        let packs = || self.catalogue.packs.iter().filter(|pack| pack.provider == hit.provider);
+        let whole = |syntax: &regex::Regex| {
+            syntax.find(&hit.literal).is_some_and(|found| found.len() == hit.literal.len())
+        };
+        let wire = || {
+            hit.rows.iter().any(|row| self.catalogue.rows[*row].rule.wire.as_ref() == Some(&hit.literal))
+        };
+        match hit.kind {
+            Kind::Unknown | Kind::Symptom(..) => None,
+            Kind::Message => Some(Grade::Message),
+            Kind::Fields if !hit.is_code => Some(Grade::Message),
+            Kind::Token if !hit.is_code => Some(Grade::Name),
+            Kind::Token if packs().filter_map(|pack| pack.syntax.as_ref()).any(whole) => Some(Grade::Numbered),
+            Kind::Fields if hit.paired => Some(Grade::Fine),
+            Kind::Fields | Kind::Token => Some(if wire() { Grade::Wire } else { Grade::Fine }),
+        }
     }
 
     /// Each code on the spot with the rules it may mean: what several fields forms agree on, else what tokens say.
-    fn rows_by_code<'h>(&self, hits: &[&'h Hit], is_code: bool) -> Vec<(String, BTreeSet<usize>, &'h Hit)> {
-        let literals: BTreeSet<&String> = hits
-            .iter()
-            .filter(|hit| {
-                hit.is_code == is_code && (hit.kind == Kind::Token || (hit.kind == Kind::Fields && is_code))
-            })
-            .map(|hit| &hit.literal)
-            .collect();
-        literals
-            .into_iter()
-            .map(|literal| {
-                let own: Vec<&&Hit> =
-                    hits.iter().filter(|hit| hit.literal == *literal && hit.is_code == is_code).collect();
-                let mut forms: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-                for hit in own.iter().filter(|hit| hit.kind == Kind::Fields) {
-                    forms.entry(hit.form).or_default().extend(&hit.rows);
-                }
-                let everything = |kind: Kind| {
-                    own.iter()
-                        .filter(|hit| hit.kind == kind)
-                        .flat_map(|hit| hit.rows.iter().copied())
-                        .collect::<BTreeSet<usize>>()
-                };
-                let agreed = forms
-                    .into_values()
-                    .reduce(|all, form| all.intersection(&form).copied().collect())
-                    .filter(|rows| !rows.is_empty());
-                let fields = everything(Kind::Fields);
-                let rows = agreed.unwrap_or(if fields.is_empty() { everything(Kind::Token) } else { fields });
-                (literal.clone(), rows, **own.iter().find(|hit| hit.anywhere).unwrap_or(&own[0]))
-            })
-            .collect()
+    fn rows_by_code<'h>(&self, hits: &[&'h Hit]) -> Vec<(BTreeSet<usize>, &'h Hit)> {
+        let literals: BTreeSet<&String> = hits.iter().map(|hit| &hit.literal).collect();
+        let of = |literal: &String| {
+            let own: Vec<&'h Hit> = hits.iter().copied().filter(|hit| hit.literal == *literal).collect();
+            let mut forms: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+            for hit in own.iter().filter(|hit| hit.kind == Kind::Fields) {
+                forms.entry(hit.form).or_default().extend(&hit.rows);
+            }
+            let everything = |kind: Kind| -> BTreeSet<usize> {
+                own.iter().filter(|hit| hit.kind == kind).flat_map(|hit| hit.rows.iter().copied()).collect()
+            };
+            let agreed = forms
+                .into_values()
+                .reduce(|all, form| all.intersection(&form).copied().collect())
+                .filter(|rows| !rows.is_empty());
+            let fields = everything(Kind::Fields);
+            let rows = agreed.unwrap_or(if fields.is_empty() { everything(Kind::Token) } else { fields });
+            (rows, own[0])
+        };
+        literals.into_iter().map(of).collect()
     }
 
     /// Narrows rules by currency, endpoint and (of a message) status, and says what is settled.
@@ -253,7 +261,7 @@ impl Judge<'_> {
             keep(&mut rows, |row| rule(row).endpoint.as_deref() == Some(endpoint));
         }
         if from_message && rows.len() > 1 {
-            let statuses = self.places.nearest_statuses(hit.view);
+            let statuses = self.places.statuses();
             keep(&mut rows, |row| rule(row).http.iter().any(|status| statuses.contains(status)));
         }
         let codes: BTreeSet<&String> = rows.iter().map(|row| &rule(row).code).collect();
@@ -414,6 +422,11 @@ impl Judge<'_> {
         }
         found
     }
+}
+
+/// Proves its owner by itself.
+fn decides(hit: &Hit) -> bool {
+    hit.decisive || (hit.class == Class::Unique && !matches!(hit.kind, Kind::Symptom(..)))
 }
 
 /// Keeps what fits, unless nothing does.

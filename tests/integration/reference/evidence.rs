@@ -1,11 +1,11 @@
 //! Who was talked to: hosts, identities and shapes, each with the view it stands in, and who is proven at a place.
 //!
 //! The nearest place that says anything decides: own clause, own text, own object, then each enclosing text and object
-//! outwards, at last the record. Inside a place a host beats a foreign marker (a shape beats that too), a foreign
-//! marker beats an identity, an identity beats a shape; two owners of one strength prove nobody.
+//! outwards, at last the record. Inside a place a host beats an identity, an identity beats a shape; two owners of one
+//! strength prove nobody. A foreign marker anywhere beats all identities.
 
 use super::Mapped;
-use super::hits::clause;
+use super::hits::{Hit, clause};
 use super::literals::Catalogue;
 use super::marks::{Collector, Mark, Strength};
 use super::names::names_in;
@@ -49,13 +49,12 @@ impl Evidence {
     pub fn proof(
         &self,
         places: &Places,
-        view: usize,
-        at: usize,
+        hit: &Hit,
         owners: &BTreeSet<usize>,
     ) -> Option<(usize, Strength)> {
-        let views = places.views;
-        let failing = places.failing(view, at, at);
-        let mut at = at;
+        let (views, view) = (places.views, hit.view);
+        let failing = places.failing(view, hit.start, hit.end);
+        let mut at = hit.start;
         for above in views.up(view) {
             let judged = match views.text(above) {
                 Some(text) => {
@@ -100,19 +99,21 @@ impl Evidence {
     }
 
     /// What the marks of one place say; `None` where they say nothing. Only an owner of the code can be proven: marks of
-    /// others prove nobody, and hide what is farther.
+    /// others prove nobody, and hide what is farther. Beside foreign marks, wherever they stand, no identity counts.
     fn judge(
         &self,
         here: impl Fn(&&Mark) -> bool,
         name: Option<&LeftName>,
         owners: &BTreeSet<usize>,
     ) -> Option<Judged> {
+        let foreign = self.foreign() && !self.ignore_foreign;
         let marks: Vec<&Mark> = self
             .marks
             .iter()
             .filter(here)
-            .filter(|mark| mark.provider.is_some() || !self.ignore_foreign)
+            .filter(|mark| mark.provider.is_some() && (mark.strength != Strength::Identity || !foreign))
             .collect();
+        let name = name.filter(|_| !foreign);
         if marks.is_empty() && name.is_none() {
             return None;
         }
@@ -132,9 +133,6 @@ impl Evidence {
         let shape = settled(Strength::Shape);
         if let Some(host) = settled(Strength::Host) {
             return Some(host);
-        }
-        if marks.iter().any(|mark| mark.provider.is_none()) {
-            return Some(shape.unwrap_or(Judged::Nobody));
         }
         if let Some(name) = name {
             let mut proven = name.providers.intersection(owners);

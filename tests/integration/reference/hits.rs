@@ -42,8 +42,8 @@ pub struct Hit {
     pub class: Class,
     pub position: Position,
     pub needs: Needs,
-    /// Its form lets it count outside of error positions too.
-    pub anywhere: bool,
+    /// Its form names several fields, none of which holds a message.
+    pub paired: bool,
     /// The literal is all that its text says.
     pub whole: bool,
     /// The literal's own name stands beside it.
@@ -131,7 +131,7 @@ impl HitFinder<'_> {
                 class: message.class,
                 position,
                 needs: message.needs,
-                anywhere: false,
+                paired: false,
                 whole: text.prose.trim().len() == end - start,
                 decisive: false,
                 weight: message.pattern.literal_bytes,
@@ -166,7 +166,7 @@ impl HitFinder<'_> {
                     class: one.class,
                     position,
                     needs: one.needs,
-                    anywhere: one.place == Place::Anywhere,
+                    paired: false,
                     whole: text.prose.trim().len() == end - start,
                     decisive: one
                         .beside
@@ -219,7 +219,7 @@ impl HitFinder<'_> {
                     class: Class::Unique,
                     position,
                     needs,
-                    anywhere: false,
+                    paired: false,
                     whole: text.prose.trim().len() == found.len(),
                     decisive: false,
                     weight: found.len(),
@@ -247,7 +247,7 @@ impl HitFinder<'_> {
                         class: Class::Phrase,
                         position,
                         needs: pack.pack.symptoms[index].needs,
-                        anywhere: false,
+                        paired: false,
                         whole: text.prose.trim().len() == end.saturating_sub(start),
                         decisive: false,
                         weight: 0,
@@ -306,7 +306,8 @@ impl HitFinder<'_> {
                 class: form.class,
                 position: if paired { Position::Field { code_field: false, style } } else { position },
                 needs: form.needs,
-                anywhere: false,
+                paired: form.pairs.len() > 1
+                    && !form.pairs.iter().any(|pair| matches!(pair.wanted, Wanted::Message(_))),
                 whole: true,
                 decisive: false,
                 weight: form.literal.len(),

@@ -4,7 +4,7 @@
 use super::levels::{level_of, level_word, statuses_of};
 use super::literals::Catalogue;
 use super::pairs::{FIELD, OBJECT};
-use super::views::{Object, Style, Text, Views, line_number, normal, says_something};
+use super::views::{Body, Object, Style, Text, Views, line_number, normal, says_something};
 use super::wrappers::Unwrapped;
 use regex::Regex;
 use std::sync::LazyLock;
@@ -56,7 +56,7 @@ pattern!(
 pattern!(AFTER_A_CLASS, r#"[A-Za-z0-9_$.]*(?:Exception|Error)(?::\s*|\s*\()["']?$"#);
 pattern!(
     BETWEEN_CODES,
-    r#"^[\s,\[\](){}"'`]*(?:\b(?:and|or)\b|,(?:\s*["'`]?[A-Za-z0-9_./ -]{1,64}["'`]?\s*,)+)?[\s,\[\](){}"'`]*$"#
+    r#"^[\s,\[\](){}"'`]*(?:\b(?:and|or)\b|,(?:\s*["'`]?[A-Za-z0-9_.:-]+["'`]?\s*,)+)?[\s,\[\](){}"'`]*$"#
 );
 pattern!(
     FAILURE_WORD,
@@ -219,25 +219,24 @@ impl Places<'_> {
             .iter()
             .filter(|view| !view.dead && !view.below_query)
             .filter_map(|view| match &view.body {
-                super::views::Body::Object(object) if object.style != Style::Query => level_of(object),
+                Body::Object(object) if object.style != Style::Query => level_of(object),
                 _ => None,
             })
             .collect();
         (!said.is_empty()).then(|| said.contains(&true))
     }
 
+    /// A status of 400 or more anywhere, or a failure word in the own text (not in the literal itself) or around it.
     fn failure_beside(&self, view: usize, start: usize, end: usize) -> bool {
-        self.views.up(view).any(|above| match self.views.text(above) {
-            Some(text) => {
-                let own = |found: &regex::Match| above == view && found.start() < end && start < found.end();
-                FAILURE_WORD.find_iter(&text.prose).any(|found| !own(&found))
-                    || self.statuses_in(text).iter().any(|status| *status >= 400)
-            }
-            None => self
-                .views
-                .object(above)
-                .is_some_and(|object| statuses_of(object).iter().any(|status| *status >= 400)),
-        })
+        let own = |above: usize, found: &regex::Match| {
+            above == view && found.start() < end && start < found.end()
+        };
+        let word = |above: usize| {
+            self.views.text(above).is_some_and(|text| {
+                FAILURE_WORD.find_iter(&text.prose).any(|found| !own(above, &found))
+            })
+        };
+        self.statuses().iter().any(|status| *status >= 400) || self.views.up(view).any(word)
     }
 
     /// The level of the line at `at`, else of the nearest line above that has one.
@@ -254,26 +253,21 @@ impl Places<'_> {
         })
     }
 
-    fn statuses_in(&self, text: &Text) -> Vec<u16> {
-        let number = |found: regex::Captures| {
-            found.get(1).or(found.get(2)).and_then(|status| status.as_str().parse().ok())
+    /// All statuses that the record names, in fields and texts.
+    pub fn statuses(&self) -> Vec<u16> {
+        let of = |view: &super::views::View| match &view.body {
+            Body::Text(text) => statuses_in(text),
+            Body::Object(object) => statuses_of(object),
         };
-        let mut statuses: Vec<u16> = STATUS.captures_iter(&text.prose).filter_map(number).collect();
-        for object in text.line_objects.values().filter_map(|object| self.views.object(*object)) {
-            statuses.extend(statuses_of(object));
-        }
-        statuses
+        self.views.all.iter().filter(|view| !view.dead && !view.below_query).flat_map(of).collect()
     }
+}
 
-    /// The statuses of the nearest place that names any, outwards from a view.
-    pub fn nearest_statuses(&self, view: usize) -> Vec<u16> {
-        let of = |above: usize| match (self.views.text(above), self.views.object(above)) {
-            (Some(text), _) => self.statuses_in(text),
-            (_, Some(object)) => statuses_of(object),
-            _ => Vec::new(),
-        };
-        self.views.up(view).map(of).find(|statuses| !statuses.is_empty()).unwrap_or_default()
-    }
+fn statuses_in(text: &Text) -> Vec<u16> {
+    let number = |found: regex::Captures| {
+        found.get(1).or(found.get(2)).and_then(|status| status.as_str().parse().ok())
+    };
+    STATUS.captures_iter(&text.prose).filter_map(number).collect()
 }
 
 pub fn is_error_key(name: &str) -> bool {
