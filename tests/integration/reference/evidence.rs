@@ -46,12 +46,7 @@ impl Evidence {
     }
 
     /// Which of a literal's owners is proven where it stands, and by what.
-    pub fn proof(
-        &self,
-        places: &Places,
-        hit: &Hit,
-        owners: &BTreeSet<usize>,
-    ) -> Option<(usize, Strength)> {
+    pub fn proof(&self, places: &Places, hit: &Hit, owners: &BTreeSet<usize>) -> Option<(usize, Strength)> {
         let (views, view) = (places.views, hit.view);
         let failing = places.failing(view, hit.start, hit.end);
         let mut at = hit.start;
