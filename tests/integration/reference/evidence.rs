@@ -70,7 +70,7 @@ impl Evidence {
                         let lines: Vec<usize> = text.line_objects.values().copied().collect();
                         let in_text = |mark: &&Mark| {
                             mark.view.is_some_and(|view| {
-                                view == above || lines.iter().any(|line| belongs(views, view, *line))
+                                view == above || lines.contains(&view)
                             })
                         };
                         let in_text = |mark: &&Mark| in_text(mark) && mark.strength != Strength::Shape;
@@ -89,17 +89,14 @@ impl Evidence {
         self.judge(|mark| mark.strength != Strength::Shape && !mark.local, None, owners)?.provider()
     }
 
-    pub fn satisfies(needs: Needs, proof: Option<(usize, Strength)>, provider: usize) -> bool {
-        match (needs, proof) {
-            (Needs::Nothing, _) => true,
-            (Needs::Identity, Some((proven, strength))) => proven == provider && strength != Strength::Shape,
-            (Needs::Strong, Some((proven, _))) => proven == provider,
-            (_, None) => false,
-        }
+    /// Evidence of the provider anywhere, or what proves it at the hit.
+    pub fn satisfies(&self, needs: Needs, proof: Option<(usize, Strength)>, provider: usize) -> bool {
+        let anywhere = || self.marks.iter().any(|mark| mark.provider == Some(provider));
+        needs == Needs::Nothing || proof.is_some_and(|(proven, _)| proven == provider) || anywhere()
     }
 
     /// What the marks of one place say; `None` where they say nothing. Only an owner of the code can be proven: marks of
-    /// others prove nobody, and hide what is farther. Beside foreign marks, wherever they stand, no identity counts.
+    /// others prove nobody, and hide what is farther. Beside foreign marks, wherever they stand, no identity proves.
     fn judge(
         &self,
         here: impl Fn(&&Mark) -> bool,
@@ -111,9 +108,8 @@ impl Evidence {
             .marks
             .iter()
             .filter(here)
-            .filter(|mark| mark.provider.is_some() && (mark.strength != Strength::Identity || !foreign))
+            .filter(|mark| mark.provider.is_some())
             .collect();
-        let name = name.filter(|_| !foreign);
         if marks.is_empty() && name.is_none() {
             return None;
         }
@@ -133,6 +129,9 @@ impl Evidence {
         let shape = settled(Strength::Shape);
         if let Some(host) = settled(Strength::Host) {
             return Some(host);
+        }
+        if foreign {
+            return Some(shape.unwrap_or(Judged::Nobody));
         }
         if let Some(name) = name {
             let mut proven = name.providers.intersection(owners);

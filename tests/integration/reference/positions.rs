@@ -80,12 +80,14 @@ impl Places<'_> {
             return Some(position);
         }
         let object = owner.and_then(|owner| self.views.object(owner));
-        let whole = text.prose.trim().trim_matches(['"', '\'']) == text.readable[start..end].trim();
+        let bare = |text: &str| text.trim().trim_matches(['"', '\'']).to_string();
+        let whole = bare(&text.prose) == bare(&text.readable[start..end]);
+        let sentence = text.readable[start..end].ends_with('.');
         match object.map(|object| object.style) {
             Some(Style::Query) => return Some(Position::Outside),
             Some(Style::Elements) if whole => return Some(Position::Written),
-            // a value of one word is no prose
-            Some(_) if whole && !text.readable[start..end].contains(char::is_whitespace) => {
+            // a value of one word is no prose, but a sentence of one word is
+            Some(_) if whole && !sentence && !text.readable[start..end].contains(char::is_whitespace) => {
                 return Some(Position::Outside);
             }
             _ => {}
