@@ -22,6 +22,13 @@ pub struct Ruling {
     pub node: NodeId,
 }
 
+/// The nearest name before a hit.
+struct Left {
+    node: NodeId,
+    at: usize,
+    names: Vec<ProviderId>,
+}
+
 /// Who else may have said it: a mark of somebody not loaded beats every identity.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rival {
@@ -147,7 +154,7 @@ impl Reading<'_> {
         for (&provider, (hits, words)) in &proven {
             self.settle(provider, hits, words, rulings);
         }
-        open.retain(|h| !h.owners.iter().any(|o| proven.contains_key(&o.provider)));
+        open.retain(|h| !h.needs_proof && !h.owners.iter().any(|o| proven.contains_key(&o.provider)));
         self.leave_open(&open, rulings);
     }
 
@@ -172,24 +179,18 @@ impl Reading<'_> {
     /// The nearest evidence: own object or clause, what encloses it, the record.
     fn nearest(&self, hit: &Hit, rival: Rival) -> Proof {
         let name = self.name_to_the_left(hit.node, hit.at);
-        let chain: Vec<NodeId> = self.views.up(hit.node).collect();
-        for &node in &chain {
-            if let Some((at, left)) = &name
-                && *at == node
-            {
-                let hosts = self.hosts_in_clause(node, hit);
-                if !hosts.is_empty() {
-                    return weigh(hit, &hosts, rival);
-                }
-                let owners: Vec<ProviderId> = left.iter().copied().filter(|p| hit.owned_by(*p)).collect();
-                return match owners[..] {
-                    [one] if rival == Rival::Nobody => Proof::By(one, "name before the code".to_owned()),
-                    _ => Proof::Nobody,
-                };
+        for node in self.views.up(hit.node) {
+            if let Some(left) = name.as_ref().filter(|left| left.node == node) {
+                return self.name_or_host(hit, left, rival);
             }
             let around = self.nodes_of_level(node);
-            let level: Vec<&Evidence> =
-                self.evidence.iter().filter(|e| e.node.is_some_and(|n| around.contains(&n))).collect();
+            let speaks = |e: &&Evidence| {
+                e.node == Some(node)
+                    || (e.node.is_some_and(|n| around.contains(&n))
+                        && !e.local
+                        && e.strength != Strength::Shape)
+            };
+            let level: Vec<&Evidence> = self.evidence.iter().filter(speaks).collect();
             if !level.is_empty() {
                 return weigh(hit, &level, rival);
             }
@@ -197,34 +198,49 @@ impl Reading<'_> {
         // A shape never speaks for a sibling, a bare `name` only for what is below it.
         let record: Vec<&Evidence> =
             self.evidence.iter().filter(|e| e.strength != Strength::Shape && !e.local).collect();
-        if record.is_empty() { Proof::Nobody } else { weigh(hit, &record, rival) }
+        weigh(hit, &record, rival)
     }
 
-    /// Hosts in the clause of a text that holds the hit: they beat a name before it.
-    fn hosts_in_clause(&self, node: NodeId, hit: &Hit) -> Vec<&Evidence> {
-        let views = self.views;
-        let at = views
+    /// In the hit's clause a host beats the name before the code, then the name decides; in the rest of the text as well.
+    fn name_or_host(&self, hit: &Hit, left: &Left, rival: Rival) -> Proof {
+        let node = left.node;
+        let at = self
+            .views
             .up(hit.node)
             .take_while(|n| *n != node)
             .last()
-            .map_or(hit.at, |below| views.nodes[below].at);
-        let text = views.text_of(node).map(|t| views.slice(t.prose)).unwrap_or_default();
-        let same = |e: &&Evidence| {
-            let (from, to) = (e.at.min(at), e.at.max(at).min(text.len()));
-            let between = text.get(from..to).unwrap_or_default();
-            !between.iter().any(|b| matches!(b, b';' | b'\n')) && !between.windows(2).any(|w| w == b"->")
-        };
-        self.evidence
+            .map_or(hit.at, |below| self.views.nodes[below].at);
+        let hosts: Vec<&Evidence> = self
+            .evidence
             .iter()
-            .filter(|e| e.node == Some(node) && e.strength == Strength::Host)
-            .filter(same)
-            .collect()
+            .filter(|e| e.node == Some(node) && e.strength == Strength::Host && hit.owned_by(e.provider))
+            .collect();
+        let near: Vec<&Evidence> =
+            hosts.iter().copied().filter(|e| self.same_clause(node, e.at, at)).collect();
+        if !near.is_empty() {
+            return weigh(hit, &near, rival);
+        }
+        if !hosts.is_empty() && !self.same_clause(node, left.at, at) {
+            return weigh(hit, &hosts, rival);
+        }
+        let owners: Vec<ProviderId> = left.names.iter().copied().filter(|p| hit.owned_by(*p)).collect();
+        match owners[..] {
+            [one] if rival == Rival::Nobody => Proof::By(one, "name before the code".to_owned()),
+            _ => Proof::Nobody,
+        }
+    }
+
+    /// No `;`, `->` or line end between two places of a text.
+    fn same_clause(&self, node: NodeId, one: usize, other: usize) -> bool {
+        let text = self.views.text_of(node).map(|t| self.views.slice(t.prose)).unwrap_or_default();
+        let between = text.get(one.min(other)..one.max(other).min(text.len())).unwrap_or_default();
+        !between.iter().any(|b| matches!(b, b';' | b'\n')) && !between.windows(2).any(|w| w == b"->")
     }
 
     /// What a matcher needs of its provider holds: evidence anywhere in the record, or its name before the hit.
     pub fn meets_at(&self, needs: Needs, provider: ProviderId, node: NodeId, at: usize) -> bool {
         self.meets(needs, provider)
-            || self.name_to_the_left(node, at).is_some_and(|(_, names)| names == [provider])
+            || self.name_to_the_left(node, at).is_some_and(|left| left.names == [provider])
     }
 
     /// A text with its pairs; an object with its plain values and the queries in them.
@@ -246,7 +262,7 @@ impl Reading<'_> {
 
     /// The nearest provider name to the left of the hit in prose of a failing record, and the text it stands in.
     /// No provider inside: two joined names, which prove nobody.
-    fn name_to_the_left(&self, node: NodeId, at: usize) -> Option<(NodeId, Vec<ProviderId>)> {
+    fn name_to_the_left(&self, node: NodeId, at: usize) -> Option<Left> {
         let views = self.views;
         let mut at = at;
         for node in views.up(node) {
@@ -255,8 +271,8 @@ impl Reading<'_> {
                 && self.failing(node, None, 0..0)
             {
                 let prose = views.slice(text.prose);
-                if let Some(found) = self.last_name(&prose[..at.min(prose.len())]) {
-                    return Some((node, found));
+                if let Some((at, names)) = self.last_name(&prose[..at.min(prose.len())], prose) {
+                    return Some(Left { node, at, names });
                 }
             }
             at = views.nodes[node].at;
@@ -264,7 +280,8 @@ impl Reading<'_> {
         None
     }
 
-    fn last_name(&self, text: &[u8]) -> Option<Vec<ProviderId>> {
+    /// The last word of `text` that names a provider, and where it begins; nobody if it is joined with another name.
+    fn last_name(&self, text: &[u8], whole: &[u8]) -> Option<(usize, Vec<ProviderId>)> {
         const LOOK_BACK: usize = 4096;
         let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
         let floor = text.len().saturating_sub(LOOK_BACK);
@@ -275,14 +292,13 @@ impl Reading<'_> {
                 continue;
             }
             let start = end - text[..end].iter().rev().take_while(|b| is_name(**b)).count();
-            let word = &text[start..end];
-            let names = self.lexicon.names_in(word);
+            let names = self.lexicon.names_in(&text[start..end]);
             let hidden = matches!(start.checked_sub(1).map(|i| text[i]), Some(b'/' | b'@'))
                 || super::position::is_named(&text[..start]);
             if !names.is_empty() && !hidden {
                 let joined = evidence::joined_before(self.lexicon, &text[..start], &names)
-                    || evidence::joined_after(self.lexicon, &text[end..], &names);
-                return Some(if joined { Vec::new() } else { names });
+                    || evidence::joined_after(self.lexicon, &whole[end..], &names);
+                return Some((start, if joined { Vec::new() } else { names }));
             }
             end = start;
         }

@@ -32,7 +32,7 @@ pub struct Evidence {
     pub words: String,
     /// The host itself, for its tenant label.
     pub host: Option<String>,
-    /// `name` of an object: speaks for that object and what is below it only.
+    /// `name` of an object, path and issuer of a query: speaks for that object and what is below it only.
     pub local: bool,
 }
 
@@ -134,12 +134,15 @@ impl<'a> Reading<'a> {
         if !object.fields.iter().any(|f| f.name.is(Name::ERROR)) {
             return;
         }
+        // The path and the issuer speak for this query, not for what is around it.
+        let first = self.evidence.len();
         for segment in views.slice(path).split(|b| *b == b'/').filter(|s| !s.is_empty()).take(2) {
             self.identity(Some(node), "path", segment);
         }
         for issuer in object.fields.iter().filter(|f| f.name.is(Name::ISSUER)).filter_map(|f| f.value) {
             self.hosts_in(Some(node), views.slice(issuer), true);
         }
+        self.evidence[first..].iter_mut().for_each(|e| e.local = true);
     }
 
     fn text_evidence(&mut self, node: NodeId, text: &Text) {

@@ -14,6 +14,7 @@ use crate::catalogue::compile::squeeze;
 use crate::catalogue::compile::{
     Class, Conjunction, Expected, Kind, LiteralId, Owner, Pair, ProviderId, Role, RuleId,
 };
+use crate::catalogue::schema::Needs;
 use crate::event::Label;
 use crate::matcher::{Found, Matcher, token_bounded};
 
@@ -63,6 +64,8 @@ pub struct Hit {
     pub at: usize,
     /// Proven by a text beside it.
     pub beside: Option<ProviderId>,
+    /// Its forms look for it beside an identity or other strong evidence only: without proof it is nothing.
+    pub needs_proof: bool,
     pub literal_chars: usize,
 }
 
@@ -167,6 +170,7 @@ impl Finder {
                 node: base,
                 at: 0,
                 beside: None,
+                needs_proof: false,
                 literal_chars: 0,
             });
         }
@@ -183,18 +187,20 @@ impl Finder {
         }
         let field = holder.and_then(|o| reading.field_position(o, name));
         let in_query = holder.is_some_and(|o| views.object_of(o).is_some_and(|o| o.format == Format::Query));
-        if in_query && field.is_none() {
-            return;
-        }
         let mut found = std::mem::take(&mut self.found);
-        let place = TextAt { node, text, holder, field, kept: Vec::new() };
+        let mut place =
+            TextAt { node, text, holder, field, parameter: in_query && field.is_none(), kept: Vec::new() };
         let messages = views.slice(text.messages);
         matcher.find(reading.catalogue, messages, &mut found);
-        let mut place = self.messages(reading, place, messages, &found, false);
+        if !place.parameter {
+            place = self.messages(reading, place, messages, &found, false);
+        }
         if let Some(decoded) = text.decoded {
             let decoded = views.slice(decoded);
             matcher.find(reading.catalogue, decoded, &mut found);
-            place = self.messages(reading, place, decoded, &found, true);
+            if !place.parameter {
+                place = self.messages(reading, place, decoded, &found, true);
+            }
         }
         let prose_text = views.slice(text.prose);
         if text.prose != text.messages || text.decoded.is_some() {
@@ -295,6 +301,7 @@ impl Finder {
             node: place.node,
             at: if decoded { 0 } else { f.start },
             beside: None,
+            needs_proof: false,
             literal_chars: literal.pattern.literal_chars(),
         })
     }
@@ -353,8 +360,10 @@ impl Finder {
                 node: spot.node(),
                 at: spot.at(),
                 beside: None,
+                needs_proof: false,
                 literal_chars: 0,
             });
+            hit.needs_proof = owner.needs != Needs::Nothing;
             hit.class = hit.class.max(owner.class);
             hit.beside =
                 hit.beside.or_else(|| stands_beside(reading, owner, &spot, text).then_some(owner.provider));
@@ -368,7 +377,7 @@ impl Finder {
     /// Codes of a known syntax that no rule has.
     fn unknown_codes(&mut self, reading: &Reading<'_>, place: &TextAt<'_>, text: &[u8], found: &[Found]) {
         for syntax in &reading.catalogue.syntaxes {
-            if !reading.meets(syntax.needs, syntax.provider) {
+            if place.parameter || !reading.meets(syntax.needs, syntax.provider) {
                 continue;
             }
             for code in syntax.regex.find_iter(text).take(64) {
@@ -394,6 +403,7 @@ impl Finder {
                     node: place.node,
                     at: start,
                     beside: None,
+                    needs_proof: false,
                     literal_chars: 0,
                 });
             }
@@ -409,6 +419,8 @@ struct TextAt<'t> {
     holder: Option<NodeId>,
     /// The error position of that field.
     field: Option<Position>,
+    /// The value of a query that is no error field: only unique tokens count.
+    parameter: bool,
     /// Spans of messages, in which codes are not looked for again.
     kept: Vec<(usize, usize)>,
 }
@@ -449,6 +461,9 @@ impl Spot<'_, '_> {
             Spot::Field(f) => Some((f.position, f.object.fields[f.field].name.is(Name::CODE))),
             Spot::Prose { place, start, end } => {
                 let in_prose = reading.prose_position(place.node, text, *start, *end)?;
+                if place.parameter {
+                    return Some((Position::Outside, false));
+                }
                 Some((
                     if in_prose == Position::Outside { place.field.unwrap_or(in_prose) } else { in_prose },
                     false,
@@ -522,9 +537,12 @@ fn covers(reading: &Reading<'_>, k: &Found, f: &Found) -> bool {
     shares && k.start <= f.start && f.end <= k.end && !equal
 }
 
-/// Spans of three or more codes with nothing but list marks between them.
+/// Codes that make a list.
+const CODES_MIN: usize = 3;
+
+/// Spans of three or more codes with nothing but list marks between them, or between the same brackets and commas.
 fn lists<'f>(text: &[u8], tokens: impl Iterator<Item = &'f Found>) -> Vec<(usize, usize)> {
-    const CODES_MIN: usize = 3;
+    let mut all = Vec::new();
     let mut lists = Vec::new();
     let mut run: Vec<(usize, usize)> = Vec::new();
     let mut close = |run: &mut Vec<(usize, usize)>| {
@@ -534,6 +552,7 @@ fn lists<'f>(text: &[u8], tokens: impl Iterator<Item = &'f Found>) -> Vec<(usize
         run.clear();
     };
     for f in tokens {
+        all.push((f.start, f.end));
         match run.last() {
             Some(&(start, end)) if f.start < end => {
                 // A longer code at the same place.
@@ -549,7 +568,25 @@ fn lists<'f>(text: &[u8], tokens: impl Iterator<Item = &'f Found>) -> Vec<(usize
         run.push((f.start, f.end));
     }
     close(&mut run);
+    lists.extend(bracketed(text, &all));
     lists
+}
+
+/// `[a, b, more words, c]`: brackets around three or more codes.
+fn bracketed(text: &[u8], tokens: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let mut lists: Vec<(usize, usize, usize)> = Vec::new();
+    for &(start, end) in tokens {
+        let open = text[..start].iter().rposition(|b| matches!(b, b'[' | b']')).filter(|&i| text[i] == b'[');
+        match (open, lists.last_mut()) {
+            (Some(open), Some(last)) if last.0 == open && text[last.1..start].contains(&b',') => {
+                last.1 = end;
+                last.2 += 1;
+            }
+            (Some(open), _) => lists.push((open, end, 1)),
+            (None, _) => {}
+        }
+    }
+    lists.into_iter().filter(|(_, _, codes)| *codes >= CODES_MIN).map(|(open, end, _)| (open, end)).collect()
 }
 
 /// A text that proves the owner stands near the token, or is the value of a field of the same object.

@@ -8,9 +8,7 @@ impl Views {
     /// Query strings and form bodies of `work`, each an object; what was read is masked.
     pub(super) fn queries(&mut self, text: NodeId, work: &mut [u8], depth: usize) {
         let mut at = 0;
-        let mut any = false;
         while let Some(mark) = memchr(b'?', &work[at..]).map(|i| at + i) {
-            any = true;
             at = mark + 1;
             let len = work[at..].iter().take_while(|b| !ends_query(**b)).count();
             if self.full() || memchr(b'=', &work[at..at + len]).is_none() {
@@ -23,9 +21,7 @@ impl Views {
             mask(work, mark, at + len);
             at += len;
         }
-        if !any {
-            self.forms(text, work, depth);
-        }
+        self.forms(text, work, depth);
     }
 
     /// `a=1&b=2`

@@ -86,8 +86,10 @@ pub fn says_failure(text: &[u8]) -> bool {
         b"cannot",
     ];
     words(text).any(|word| {
-        let word = text[word].to_ascii_lowercase();
-        FAILURES.contains(&&word[..]) || word.ends_with(b"exception") || word.ends_with(b"error")
+        let word = &text[word];
+        FAILURES.iter().any(|f| word.eq_ignore_ascii_case(f))
+            || word.ends_with(b"Exception")
+            || word.ends_with(b"Error")
     })
 }
 

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::evidence::Evidence;
 use super::hits::lossy;
 use super::reading::Reading;
 use super::views::{Format, NodeId};
@@ -29,7 +30,7 @@ pub fn tenant(
     let rule = providers.iter().find_map(|&p| reading.catalogue.providers[p].tenant_allow.as_ref());
     let value = field(reading, providers, nearest)
         .or_else(|| path(reading, providers))
-        .or_else(|| host(reading, providers))
+        .or_else(|| host(reading, providers, nearest))
         .or_else(|| {
             reading.mapped_tenants.iter().find(|(p, _)| providers.contains(p)).map(|(_, t)| t.clone())
         });
@@ -99,12 +100,18 @@ fn between(text: &[u8], before: &[u8], after: &[u8]) -> Option<String> {
     (len > 0 && closed).then(|| lossy(&text[start..start + len]))
 }
 
-/// The label of a host that the packs say is the tenant's.
-fn host(reading: &Reading<'_>, providers: &[ProviderId]) -> Option<String> {
-    let hosts = reading.evidence.iter().filter(|e| providers.contains(&e.provider));
-    hosts
-        .filter_map(|e| e.host.as_ref().map(|h| (e.provider, h)))
-        .find_map(|(p, h)| label_of(&reading.catalogue.providers[p], h))
+/// The label of a host that the packs say is the tenant's; the host nearest to the error first.
+fn host(reading: &Reading<'_>, providers: &[ProviderId], nearest: NodeId) -> Option<String> {
+    let distance = |e: &Evidence| {
+        reading
+            .views
+            .up(nearest)
+            .position(|n| e.node.is_some_and(|at| at == n || reading.views.nodes[at].parent == Some(n)))
+    };
+    let mut hosts: Vec<&Evidence> =
+        reading.evidence.iter().filter(|e| e.host.is_some() && providers.contains(&e.provider)).collect();
+    hosts.sort_by_key(|e| distance(e).unwrap_or(usize::MAX));
+    hosts.iter().find_map(|e| label_of(&reading.catalogue.providers[e.provider], e.host.as_deref()?))
 }
 
 fn label_of(provider: &Provider, host: &str) -> Option<String> {
