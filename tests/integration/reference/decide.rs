@@ -106,7 +106,7 @@ impl Judge<'_> {
             };
             let owners: BTreeSet<usize> = hits.iter().filter(same).map(|other| other.provider).collect();
             let proof = self.evidence.proof(self.places, hit, &owners);
-            if self.evidence.satisfies(hit.needs, proof, hit.provider) {
+            if Evidence::satisfies(hit.needs, proof, hit.provider) {
                 units.entry(hit.unit).or_default().push((hit, proof.map(|(provider, _)| provider)));
             }
         }

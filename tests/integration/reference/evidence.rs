@@ -53,7 +53,6 @@ impl Evidence {
         owners: &BTreeSet<usize>,
     ) -> Option<(usize, Strength)> {
         let (views, view) = (places.views, hit.view);
-        let failing = places.failing(view, hit.start, hit.end);
         let mut at = hit.start;
         for above in views.up(view) {
             let judged = match views.text(above) {
@@ -64,6 +63,8 @@ impl Evidence {
                             && mark.strength != Strength::Shape
                             && clause(text, mark.at) == own
                     };
+                    let end = if above == view { hit.end } else { at };
+                    let failing = places.failing(above, at, end);
                     let name = left_name(places, above, text, at, failing);
                     let near_name = name.as_ref().filter(|name| clause(text, name.at) == own);
                     self.judge(in_clause, near_name, owners).or_else(|| {
@@ -89,10 +90,14 @@ impl Evidence {
         self.judge(|mark| mark.strength != Strength::Shape && !mark.local, None, owners)?.provider()
     }
 
-    /// Evidence of the provider anywhere, or what proves it at the hit.
-    pub fn satisfies(&self, needs: Needs, proof: Option<(usize, Strength)>, provider: usize) -> bool {
-        let anywhere = || self.marks.iter().any(|mark| mark.provider == Some(provider));
-        needs == Needs::Nothing || proof.is_some_and(|(proven, _)| proven == provider) || anywhere()
+    /// What a form needs is what proves its owner where the hit stands.
+    pub fn satisfies(needs: Needs, proof: Option<(usize, Strength)>, provider: usize) -> bool {
+        match (needs, proof) {
+            (Needs::Nothing, _) => true,
+            (Needs::Identity, Some((proven, strength))) => proven == provider && strength != Strength::Shape,
+            (Needs::Strong, Some((proven, _))) => proven == provider,
+            (_, None) => false,
+        }
     }
 
     /// What the marks of one place say; `None` where they say nothing. Only an owner of the code can be proven: marks of

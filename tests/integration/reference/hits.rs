@@ -367,9 +367,9 @@ fn fits(wanted: &Wanted, field: &Field) -> bool {
         }
 }
 
-/// An everyday word fills its clause in prose, and is no reason phrase anywhere.
+/// An everyday word fills its clause or stands written, and is no reason phrase anywhere.
 fn word_counts(text: &Text, start: usize, end: usize, position: Position) -> bool {
-    !behind_status(text, start) && (position != Position::Prose || fills_clause(text, start, end))
+    !behind_status(text, start) && (position == Position::Written || fills_clause(text, start, end))
 }
 
 fn admitted(place: Place, position: Position) -> bool {
