@@ -20,7 +20,7 @@ use crate::matcher::{Candidate, Matcher};
 pub struct Engine {
     pub catalogue: Catalogue,
     pub matcher: Matcher,
-    lexicon: Lexicon,
+    pub lexicon: Lexicon,
 }
 
 impl Engine {

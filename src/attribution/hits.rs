@@ -16,7 +16,7 @@ use crate::catalogue::compile::{
 };
 use crate::catalogue::schema::Needs;
 use crate::event::Label;
-use crate::matcher::{Found, Matcher, token_bounded};
+use crate::matcher::{Find, Found, token_bounded};
 
 /// What a hit is, finest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,7 +92,7 @@ pub struct Finder {
 
 impl Finder {
     /// All hits of a record, in the order of its nodes.
-    pub fn read(&mut self, reading: &Reading<'_>, matcher: &Matcher) {
+    pub fn read(&mut self, reading: &Reading<'_>, matcher: &dyn Find) {
         self.hits.clear();
         self.signs.clear();
         for node in 0..reading.views.nodes.len() {
@@ -104,7 +104,7 @@ impl Finder {
     }
 
     /// Values of fields that are a code as a whole, and conjunctions of fields.
-    fn object(&mut self, reading: &Reading<'_>, matcher: &Matcher, node: NodeId, object: &Object) {
+    fn object(&mut self, reading: &Reading<'_>, matcher: &dyn Find, node: NodeId, object: &Object) {
         for (index, field) in object.fields.iter().enumerate() {
             let Some(span) = field.value else { continue };
             let value = trim_quotes(reading.views.slice(span));
@@ -176,7 +176,7 @@ impl Finder {
         }
     }
 
-    fn text(&mut self, reading: &Reading<'_>, matcher: &Matcher, node: NodeId, text: &Text) {
+    fn text(&mut self, reading: &Reading<'_>, matcher: &dyn Find, node: NodeId, text: &Text) {
         let views = reading.views;
         let name = views.nodes[node].name;
         let holder = views.holder(node);

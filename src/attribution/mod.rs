@@ -22,7 +22,7 @@ mod views;
 use crate::catalogue::Catalogue;
 use crate::catalogue::compile::ProviderId;
 use crate::event::{Judgement, Origin, Record, Verdict};
-use crate::matcher::Matcher;
+use crate::matcher::Find;
 use hits::Finder;
 pub use lexicon::Lexicon;
 use reading::Reading;
@@ -41,7 +41,7 @@ impl Attributor {
         &mut self,
         catalogue: &Catalogue,
         lexicon: &Lexicon,
-        matcher: &Matcher,
+        matcher: &dyn Find,
         record: &Record<'_>,
         origin: &Origin,
         cut: bool,

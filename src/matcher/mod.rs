@@ -17,6 +17,12 @@ use crate::catalogue::pattern::is_word;
 use prefilter::Automaton;
 use window::{Target, Windows};
 
+/// Finds literals in decoded text. The seam at which the tests put a plain search in the automaton's place.
+pub trait Find {
+    /// Literals that stand whole in `text`, with their boundaries, in order of start, end and id; `out` is cleared.
+    fn find(&self, catalogue: &Catalogue, text: &[u8], out: &mut Vec<Found>);
+}
+
 /// The literals of a catalogue, ready to be found.
 pub struct Matcher {
     windows: Windows,
@@ -51,28 +57,6 @@ impl Matcher {
         out.sort_unstable();
     }
 
-    /// Literals that stand whole in `text` (decoded), with their boundaries, in order of their start.
-    pub fn find(&self, catalogue: &Catalogue, text: &[u8], out: &mut Vec<Found>) {
-        out.clear();
-        self.automaton.each(text, |window, start| {
-            for entry in self.windows.entries(window) {
-                let Target::Literal { id, piece } = entry.target else { continue };
-                let Some(at) = start.checked_sub(entry.offset) else { continue };
-                let literal = &catalogue.literals[id];
-                let Some((start, end)) = literal.pattern.match_at(text, piece, at) else { continue };
-                let bounded = match literal.kind {
-                    Kind::Token => token_bounded(text, start, end),
-                    Kind::Message | Kind::Symptom(..) => message_bounded(text, start, end),
-                };
-                if bounded {
-                    out.push(Found { literal: id, start, end });
-                }
-            }
-        });
-        out.sort_unstable_by_key(|f| (f.start, f.end, f.literal));
-        out.dedup();
-    }
-
     /// The text of a window, for diagnosis.
     pub fn window_text(&self, window: usize) -> String {
         String::from_utf8_lossy(&self.windows.texts()[window]).into_owned()
@@ -81,6 +65,33 @@ impl Matcher {
     /// How many windows the automaton holds.
     pub fn windows(&self) -> usize {
         self.windows.texts().len()
+    }
+}
+
+impl Find for Matcher {
+    fn find(&self, catalogue: &Catalogue, text: &[u8], out: &mut Vec<Found>) {
+        out.clear();
+        self.automaton.each(text, |window, start| {
+            for entry in self.windows.entries(window) {
+                let Target::Literal { id, piece } = entry.target else { continue };
+                let Some(at) = start.checked_sub(entry.offset) else { continue };
+                let literal = &catalogue.literals[id];
+                let Some((start, end)) = literal.pattern.match_at(text, piece, at) else { continue };
+                if bounded(literal.kind, text, start, end) {
+                    out.push(Found { literal: id, start, end });
+                }
+            }
+        });
+        out.sort_unstable_by_key(|f| (f.start, f.end, f.literal));
+        out.dedup();
+    }
+}
+
+/// Whether a literal of this kind may stand at `start..end`.
+pub fn bounded(kind: Kind, text: &[u8], start: usize, end: usize) -> bool {
+    match kind {
+        Kind::Token => token_bounded(text, start, end),
+        Kind::Message | Kind::Symptom(..) => message_bounded(text, start, end),
     }
 }
 

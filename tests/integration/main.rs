@@ -6,6 +6,7 @@ mod cases;
 mod encodings;
 mod reference;
 mod generate;
+mod naive;
 mod differential;
 mod packs;
 mod readme;

@@ -32,7 +32,11 @@ fn app(dice: &mut Dice) -> &'static str {
 /// The end of the line is missing. Where the rest of nested or escaped JSON, of quotes and of pairs begins is nobody's
 /// promise, so only plain lines lose their end here; arbitrary damage is left to the fuzzing of chunks.
 pub fn damaged(dice: &mut Dice, line: &str) -> String {
-    if line.contains("\\\"") || line.contains(['=', '\'', '<']) || line.matches('{').count() > 1 || line.contains('[') {
+    if line.contains("\\\"")
+        || line.contains(['=', '\'', '<'])
+        || line.matches('{').count() > 1
+        || line.contains('[')
+    {
         return line.to_string();
     }
     let kept = dice.below(line.chars().count());

@@ -265,7 +265,11 @@ fn near_miss(dice: &mut Dice, text: &str) -> String {
             .map(|(_, letter)| letter)
             .collect(),
         7 => text.replace('_', "-"),
-        8 => letters.iter().enumerate().map(|(index, letter)| if index == place { 'q' } else { *letter }).collect(),
+        8 => letters
+            .iter()
+            .enumerate()
+            .map(|(index, letter)| if index == place { 'q' } else { *letter })
+            .collect(),
         9 => text.replace(' ', "  "),
         _ => text.replace('\'', "\\u0027"),
     }

@@ -190,7 +190,10 @@ impl Judge<'_> {
         for grade in [Grade::Wire, Grade::Name] {
             let codes = self.rows_by_code(&of(grade));
             if !codes.is_empty() {
-                return codes.into_iter().map(|(rows, hit)| self.resolve(provider, rows, hit, false)).collect();
+                return codes
+                    .into_iter()
+                    .map(|(rows, hit)| self.resolve(provider, rows, hit, false))
+                    .collect();
             }
         }
         Vec::new()
@@ -210,15 +213,16 @@ impl Judge<'_> {
         let whole = |syntax: &regex::Regex| {
             syntax.find(&hit.literal).is_some_and(|found| found.len() == hit.literal.len())
         };
-        let wire = || {
-            hit.rows.iter().any(|row| self.catalogue.rows[*row].rule.wire.as_ref() == Some(&hit.literal))
-        };
+        let wire =
+            || hit.rows.iter().any(|row| self.catalogue.rows[*row].rule.wire.as_ref() == Some(&hit.literal));
         match hit.kind {
             Kind::Unknown | Kind::Symptom(..) => None,
             Kind::Message => Some(Grade::Message),
             Kind::Fields if !hit.is_code => Some(Grade::Message),
             Kind::Token if !hit.is_code => Some(Grade::Name),
-            Kind::Token if packs().filter_map(|pack| pack.syntax.as_ref()).any(whole) => Some(Grade::Numbered),
+            Kind::Token if packs().filter_map(|pack| pack.syntax.as_ref()).any(whole) => {
+                Some(Grade::Numbered)
+            }
             Kind::Fields if hit.paired => Some(Grade::Fine),
             Kind::Fields | Kind::Token => Some(if wire() { Grade::Wire } else { Grade::Fine }),
         }

@@ -46,12 +46,7 @@ impl Evidence {
     }
 
     /// Which of a literal's owners is proven where it stands, and by what.
-    pub fn proof(
-        &self,
-        places: &Places,
-        hit: &Hit,
-        owners: &BTreeSet<usize>,
-    ) -> Option<(usize, Strength)> {
+    pub fn proof(&self, places: &Places, hit: &Hit, owners: &BTreeSet<usize>) -> Option<(usize, Strength)> {
         let (views, view) = (places.views, hit.view);
         let mut at = hit.start;
         for above in views.up(view) {
@@ -70,9 +65,7 @@ impl Evidence {
                     self.judge(in_clause, near_name, owners).or_else(|| {
                         let lines: Vec<usize> = text.line_objects.values().copied().collect();
                         let in_text = |mark: &&Mark| {
-                            mark.view.is_some_and(|view| {
-                                view == above || lines.contains(&view)
-                            })
+                            mark.view.is_some_and(|view| view == above || lines.contains(&view))
                         };
                         let in_text = |mark: &&Mark| in_text(mark) && mark.strength != Strength::Shape;
                         self.judge(in_text, name.as_ref(), owners)
@@ -109,12 +102,8 @@ impl Evidence {
         owners: &BTreeSet<usize>,
     ) -> Option<Judged> {
         let foreign = self.foreign() && !self.ignore_foreign;
-        let marks: Vec<&Mark> = self
-            .marks
-            .iter()
-            .filter(here)
-            .filter(|mark| mark.provider.is_some())
-            .collect();
+        let marks: Vec<&Mark> =
+            self.marks.iter().filter(here).filter(|mark| mark.provider.is_some()).collect();
         if marks.is_empty() && name.is_none() {
             return None;
         }

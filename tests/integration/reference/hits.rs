@@ -278,7 +278,10 @@ impl HitFinder<'_> {
             }
             let Some(mut position) = self.places.position(text_view, 0, text.prose.len()) else { continue };
             // one error field of the object is enough
-            let others = object.fields.iter().filter(|field| position == Position::Outside && says_something(&field.value));
+            let others = object
+                .fields
+                .iter()
+                .filter(|field| position == Position::Outside && says_something(&field.value));
             let other = others.filter(|field| is_error_key(&field.last) || is_error_key(&field.normal));
             let style = object.style;
             if other.count() > 0 {
@@ -334,12 +337,7 @@ impl HitFinder<'_> {
         let mut found = Vec::new();
         for name in &pair.names {
             let Some((outer, inner)) = &name.dotted else {
-                found.extend(
-                    object
-                        .fields
-                        .iter()
-                        .filter(|field| field.last == name.whole),
-                );
+                found.extend(object.fields.iter().filter(|field| field.last == name.whole));
                 continue;
             };
             found.extend(

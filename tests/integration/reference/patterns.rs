@@ -93,7 +93,8 @@ impl Pattern {
                 && bytes.get(end) == Some(&b'.')
                 && !word(bytes.get(end + 1));
             let dotted = self.bare().len() < self.source.len()
-                && bytes.get(end) == Some(&b'.') && word(bytes.get(end + 1));
+                && bytes.get(end) == Some(&b'.')
+                && word(bytes.get(end + 1));
             let glued = (start > 0 && word(bytes.get(start - 1))) || word(bytes.get(end)) || dotted;
             if !glued {
                 found.push((start, end + usize::from(stop)));

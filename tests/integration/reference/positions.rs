@@ -230,13 +230,12 @@ impl Places<'_> {
 
     /// A status of 400 or more anywhere, or a failure word in the own text (not in the literal itself) or around it.
     fn failure_beside(&self, view: usize, start: usize, end: usize) -> bool {
-        let own = |above: usize, found: &regex::Match| {
-            above == view && found.start() < end && start < found.end()
-        };
+        let own =
+            |above: usize, found: &regex::Match| above == view && found.start() < end && start < found.end();
         let word = |above: usize| {
-            self.views.text(above).is_some_and(|text| {
-                FAILURE_WORD.find_iter(&text.prose).any(|found| !own(above, &found))
-            })
+            self.views
+                .text(above)
+                .is_some_and(|text| FAILURE_WORD.find_iter(&text.prose).any(|found| !own(above, &found)))
         };
         self.statuses().iter().any(|status| *status >= 400) || self.views.up(view).any(word)
     }
