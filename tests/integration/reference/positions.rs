@@ -85,7 +85,13 @@ impl Places<'_> {
         let sentence = text.readable[start..end].ends_with('.');
         match object.map(|object| object.style) {
             Some(Style::Query) => return Some(Position::Outside),
-            Some(Style::Elements) if whole => return Some(Position::Written),
+            Some(Style::Elements) if whole => {
+                let code_field = CODE_KEYS.contains(&normal(&self.views.all[view].key).as_str());
+                return Some(match code_field {
+                    true => Position::Field { code_field, style: Style::Elements },
+                    false => Position::Written,
+                });
+            }
             // a value of one word is no prose, but a sentence of one word is
             Some(_) if whole && !sentence && !text.readable[start..end].contains(char::is_whitespace) => {
                 return Some(Position::Outside);
