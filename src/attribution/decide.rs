@@ -154,7 +154,7 @@ impl Reading<'_> {
         for (&provider, (hits, words)) in &proven {
             self.settle(provider, hits, words, rulings);
         }
-        open.retain(|h| !h.needs_proof && !h.owners.iter().any(|o| proven.contains_key(&o.provider)));
+        open.retain(|h| !h.owners.iter().any(|o| proven.contains_key(&o.provider)));
         self.leave_open(&open, rulings);
     }
 
@@ -240,7 +240,7 @@ impl Reading<'_> {
     /// What a matcher needs of its provider holds: evidence anywhere in the record, or its name before the hit.
     pub fn meets_at(&self, needs: Needs, provider: ProviderId, node: NodeId, at: usize) -> bool {
         self.meets(needs, provider)
-            || self.name_to_the_left(node, at).is_some_and(|left| left.names == [provider])
+            || self.name_to_the_left(node, at).is_some_and(|left| left.names.contains(&provider))
     }
 
     /// A text with its pairs; an object with its plain values and the queries in them.
@@ -293,7 +293,9 @@ impl Reading<'_> {
             }
             let start = end - text[..end].iter().rev().take_while(|b| is_name(**b)).count();
             let names = self.lexicon.names_in(&text[start..end]);
-            let hidden = matches!(start.checked_sub(1).map(|i| text[i]), Some(b'/' | b'@'))
+            let glued = |b: Option<&u8>| matches!(b, Some(b'/' | b'@' | b'\\'));
+            let hidden = glued(text[..start].last())
+                || glued(whole.get(end))
                 || super::position::is_named(&text[..start]);
             if !names.is_empty() && !hidden {
                 let joined = evidence::joined_before(self.lexicon, &text[..start], &names)

@@ -64,8 +64,6 @@ pub struct Hit {
     pub at: usize,
     /// Proven by a text beside it.
     pub beside: Option<ProviderId>,
-    /// Its forms look for it beside an identity or other strong evidence only: without proof it is nothing.
-    pub needs_proof: bool,
     pub literal_chars: usize,
 }
 
@@ -170,7 +168,6 @@ impl Finder {
                 node: base,
                 at: 0,
                 beside: None,
-                needs_proof: false,
                 literal_chars: 0,
             });
         }
@@ -241,7 +238,7 @@ impl Finder {
             kept.push(f);
         }
         for f in kept {
-            if let Some(hit) = self.message(reading, &place, text, f, decoded) {
+            if let Some(hit) = self.message(reading, &place, text, f, found, decoded) {
                 let again = self
                     .hits
                     .iter()
@@ -263,11 +260,18 @@ impl Finder {
         place: &TextAt<'_>,
         text: &[u8],
         f: &Found,
+        found: &[Found],
         decoded: bool,
     ) -> Option<Hit> {
         let literal = &reading.catalogue.literals[f.literal];
         let in_prose = reading.prose_position(place.node, text, f.start, f.end);
         let position = place.field.or(in_prose)?;
+        let behind = |code: &Found| {
+            reading.catalogue.literals[code.literal].kind == Kind::Token
+                && is_behind_code(text, f.start, code)
+        };
+        let position =
+            if position == Position::Outside && found.iter().any(behind) { Position::E3 } else { position };
         let whole = place.holder.is_some()
             && text[..f.start].trim_ascii().is_empty()
             && text[f.end..].trim_ascii().is_empty();
@@ -280,7 +284,7 @@ impl Finder {
             // Legal as the whole value of a field that the pack names, beside strong evidence only.
             let key = last_name(reading.views.slice(reading.views.nodes[place.node].key));
             let named = |o: &&Owner| o.places.fields.iter().any(|p| p.name == key);
-            let proven = |o: &&Owner| reading.evidence.iter().any(|e| e.provider == o.provider);
+            let proven = |o: &&Owner| reading.meets_at(Needs::Strong, o.provider, place.node, f.start);
             owners.retain(|o| whole && named(o) && proven(o));
         }
         let everyday = (position == Position::E4 && !prose::fills_clause(text, f.start, f.end))
@@ -301,7 +305,6 @@ impl Finder {
             node: place.node,
             at: if decoded { 0 } else { f.start },
             beside: None,
-            needs_proof: false,
             literal_chars: literal.pattern.literal_chars(),
         })
     }
@@ -360,10 +363,8 @@ impl Finder {
                 node: spot.node(),
                 at: spot.at(),
                 beside: None,
-                needs_proof: false,
                 literal_chars: 0,
             });
-            hit.needs_proof = owner.needs != Needs::Nothing;
             hit.class = hit.class.max(owner.class);
             hit.beside =
                 hit.beside.or_else(|| stands_beside(reading, owner, &spot, text).then_some(owner.provider));
@@ -387,6 +388,12 @@ impl Finder {
                 if known || cut || !token_bounded(text, start, end) {
                     continue;
                 }
+                // A field that says nothing of an error holds a number of somebody's.
+                let value =
+                    place.holder.is_some() && place.field.is_none() && trim_quotes(text) == &text[start..end];
+                if value {
+                    continue;
+                }
                 let Some(in_prose) = reading.prose_position(place.node, text, start, end) else { continue };
                 let position = place.field.unwrap_or(in_prose);
                 if position == Position::Outside {
@@ -403,7 +410,6 @@ impl Finder {
                     node: place.node,
                     at: start,
                     beside: None,
-                    needs_proof: false,
                     literal_chars: 0,
                 });
             }
@@ -523,6 +529,19 @@ impl Spot<'_, '_> {
             Spot::Prose { start, .. } => *start,
         }
     }
+}
+
+/// `[code] text` and `"code" "text"`: the text stands written behind its code.
+fn is_behind_code(text: &[u8], start: usize, code: &Found) -> bool {
+    if code.end >= start {
+        return false;
+    }
+    let (before, between) = (text[..code.start].last(), &text[code.end..start]);
+    let quoted = between.first() == Some(&b'"') && between.last() == Some(&b'"') && between.len() > 2;
+    let bracketed = between.first() == Some(&b']') && between.len() > 1;
+    let blank = |inside: &[u8]| inside.iter().all(u8::is_ascii_whitespace);
+    (before == Some(&b'"') && quoted && blank(&between[1..between.len() - 1]))
+        || (before == Some(&b'[') && bracketed && blank(&between[1..]))
 }
 
 /// `k` takes the place of `f`: the same provider, around it, and longer.

@@ -11,6 +11,9 @@ use crate::catalogue::Catalogue;
 use crate::catalogue::compile::Kind;
 use crate::catalogue::pattern::is_word;
 
+/// How far backslashes before a character are followed, in bytes.
+const BACKSLASHES_MAX: usize = 64;
+
 /// Whether the text of `entry` may stand around its window at `start` of `text`.
 pub fn plausible(catalogue: &Catalogue, entry: &Entry, text: &[u8], start: usize) -> bool {
     let Some(at) = start.checked_sub(entry.offset - entry.run.start) else { return false };
@@ -100,9 +103,10 @@ fn byte_before(byte: u8, text: &[u8], at: usize) -> Option<usize> {
 
 /// A byte of the literal, spelled from `at`: where its spelling ends.
 fn byte_after(byte: u8, text: &[u8], at: usize) -> Option<usize> {
-    let at = at + text.get(at..)?.iter().take(32).take_while(|b| **b == b'\\').count();
+    let from = at;
+    let at = after_backslashes(text, at);
     let first = *text.get(at)?;
-    let escaped = at > 0 && text[at - 1] == b'\\';
+    let escaped = at > from;
     if first == byte || (first == b'+' && byte == b' ') || (byte == b'\\' && escaped) {
         return Some(if first == byte || byte == b' ' { at + 1 } else { at });
     }
@@ -118,8 +122,43 @@ fn byte_after(byte: u8, text: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-fn strip_backslashes(text: &[u8], at: usize) -> usize {
-    at - text[..at].iter().rev().take(32).take_while(|b| **b == b'\\').count()
+/// Behind the backslashes at `at`, which may be percent-encoded themselves.
+fn after_backslashes(text: &[u8], mut at: usize) -> usize {
+    let most = (at + BACKSLASHES_MAX).min(text.len());
+    while at < most {
+        match text[at] {
+            b'\\' => at += 1,
+            b'%' => {
+                let deep = text[at + 1..].chunks(2).take(4).take_while(|pair| *pair == b"25").count();
+                let end = at + 3 + 2 * deep;
+                if !text.get(end - 2..end).is_some_and(|code| code.eq_ignore_ascii_case(b"5c")) {
+                    break;
+                }
+                at = end;
+            }
+            _ => break,
+        }
+    }
+    at
+}
+
+/// Before the backslashes that end at `at`, which may be percent-encoded themselves.
+fn strip_backslashes(text: &[u8], mut at: usize) -> usize {
+    let floor = at.saturating_sub(BACKSLASHES_MAX);
+    while at > floor {
+        if text[at - 1] == b'\\' {
+            at -= 1;
+        } else if at >= 3 && text[at - 2..at].eq_ignore_ascii_case(b"5c") {
+            let head = &text[..at - 2];
+            let deep = head.rchunks(2).take(4).take_while(|pair| *pair == b"25").count();
+            let mark = (at - 2).checked_sub(2 * deep + 1).filter(|&i| text[i] == b'%');
+            let Some(mark) = mark else { break };
+            at = mark;
+        } else {
+            break;
+        }
+    }
+    at
 }
 
 /// No word character before `at`, unless it may be the end of an escape (`%22`, `\n`, `\u0022`, a colour).
@@ -176,6 +215,7 @@ mod tests {
             r"The \u0027login_hint\u0027 is \u0022bad\u0022.",
             r"The \\u0027login_hint\\u0027 is \\\u0022bad",
             r"The 'login_hint' is \\\\\\\x22bad".replace(r"\x22", "\"").as_str(),
+            "The+%5Cu0027login_hint%5Cu0027+is+%5C%22bad%255C%2522.",
             "The &#39;login_hint&#39; is &quot;bad&quot;.",
             r"The \'login_hint\' is \'bad".replace(r"is \'", "is \\\"").as_str(),
         ] {

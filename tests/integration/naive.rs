@@ -131,13 +131,20 @@ fn the_pipeline_and_a_plain_search_find_the_same_on_generated_lines() {
             done += BATCH;
             let real = through_the_pipeline(&engine, &text, &mut dice);
             let plain = one_by_one(&engine, &naive, &text);
-            let first = real.iter().zip(&plain).find(|(a, b)| a != b);
-            assert!(
-                real == plain,
-                "seed {seed} thread {thread} by line {done}: {} verdicts and {}; first difference\n{first:#?}",
-                real.len(),
-                plain.len()
-            );
+            if real != plain {
+                let only = |a: &Verdicts, b: &Verdicts| a.iter().find(|v| !b.contains(v)).cloned();
+                let (real, plain) = (only(&real, &plain), only(&plain, &real));
+                let line = real.iter().chain(&plain).map(|v| v.0).min().unwrap_or(1);
+                let text: Vec<_> = text
+                    .split(|b| *b == b'\n')
+                    .skip(line as usize - 1)
+                    .take(4)
+                    .map(String::from_utf8_lossy)
+                    .collect();
+                panic!(
+                    "seed {seed} thread {thread} by line {done}\n{text:#?}\nreal {real:?}\nplain {plain:?}"
+                );
+            }
             verdicts += real.len();
         }
         (done, verdicts)
