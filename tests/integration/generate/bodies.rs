@@ -36,6 +36,7 @@ pub fn json(dice: &mut Dice, pairs: &Pairs) -> String {
             number
                 if number.bytes().all(|byte| byte.is_ascii_digit())
                     && !number.is_empty()
+                    && (number == "0" || !number.starts_with('0'))
                     && dice.chance(70) =>
             {
                 number.to_string()

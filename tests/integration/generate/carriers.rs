@@ -88,7 +88,7 @@ impl Carriers {
             7 => format!("{name}_connector"),
             8 => format!("{name}-{}-bridge", self.names[other]),
             9 => format!("{name} and {}", self.names[other]),
-            10 => format!("{name}/{}", self.names[other]),
+            10 if self.names[other] != *name => format!("{name}/{}", self.names[other]),
             11 => format!("{name}x"),
             _ => dice.pick(&["api-gw", "checkout-web", "upstream", "kyc"]).to_string(),
         }

@@ -251,8 +251,11 @@ fn near_miss(dice: &mut Dice, text: &str) -> String {
     match dice.below(11) {
         0 => letters[..letters.len() - letters.len().min(1 + dice.below(3))].iter().collect(),
         1 => letters[letters.len().min(1 + dice.below(3))..].iter().collect(),
-        2 => format!("{text}{}", dice.pick(&["s", "_total", "-2", ".go", "1", "_x", "-", ".", "é"])),
-        3 => format!("{}{text}", dice.pick(&["x", "is_", "a-", "b.", "1", "-", ".", "É"])),
+        // what bounds a sentence is nobody's promise but for letters, digits and `_`
+        2 if text.contains(' ') => format!("{text}{}", dice.pick(&["s", "_total", "1", "_x"])),
+        3 if text.contains(' ') => format!("{}{text}", dice.pick(&["x", "is_", "1"])),
+        2 => format!("{text}{}", dice.pick(&["s", "_total", "-2", ".go", "1", "_x", ".", "é"])),
+        3 => format!("{}{text}", dice.pick(&["x", "is_", "a-", "b.", "1", ".", "É"])),
         4 => text.to_uppercase(),
         5 => text.to_lowercase(),
         6 => letters

@@ -48,7 +48,6 @@ impl Evidence {
     /// Which of a literal's owners is proven where it stands, and by what.
     pub fn proof(&self, places: &Places, hit: &Hit, owners: &BTreeSet<usize>) -> Option<(usize, Strength)> {
         let (views, view) = (places.views, hit.view);
-        let failing = places.failing(view, hit.start, hit.end);
         let mut at = hit.start;
         for above in views.up(view) {
             let judged = match views.text(above) {
@@ -59,14 +58,14 @@ impl Evidence {
                             && mark.strength != Strength::Shape
                             && clause(text, mark.at) == own
                     };
+                    let end = if above == view { hit.end } else { at };
+                    let failing = places.failing(above, at, end);
                     let name = left_name(places, above, text, at, failing);
                     let near_name = name.as_ref().filter(|name| clause(text, name.at) == own);
                     self.judge(in_clause, near_name, owners).or_else(|| {
                         let lines: Vec<usize> = text.line_objects.values().copied().collect();
                         let in_text = |mark: &&Mark| {
-                            mark.view.is_some_and(|view| {
-                                view == above || lines.iter().any(|line| belongs(views, view, *line))
-                            })
+                            mark.view.is_some_and(|view| view == above || lines.contains(&view))
                         };
                         let in_text = |mark: &&Mark| in_text(mark) && mark.strength != Strength::Shape;
                         self.judge(in_text, name.as_ref(), owners)
@@ -84,6 +83,7 @@ impl Evidence {
         self.judge(|mark| mark.strength != Strength::Shape && !mark.local, None, owners)?.provider()
     }
 
+    /// What a form needs is what proves its owner where the hit stands.
     pub fn satisfies(needs: Needs, proof: Option<(usize, Strength)>, provider: usize) -> bool {
         match (needs, proof) {
             (Needs::Nothing, _) => true,
@@ -94,7 +94,7 @@ impl Evidence {
     }
 
     /// What the marks of one place say; `None` where they say nothing. Only an owner of the code can be proven: marks of
-    /// others prove nobody, and hide what is farther. Beside foreign marks, wherever they stand, no identity counts.
+    /// others prove nobody, and hide what is farther. Beside foreign marks, wherever they stand, no identity proves.
     fn judge(
         &self,
         here: impl Fn(&&Mark) -> bool,
@@ -102,13 +102,8 @@ impl Evidence {
         owners: &BTreeSet<usize>,
     ) -> Option<Judged> {
         let foreign = self.foreign() && !self.ignore_foreign;
-        let marks: Vec<&Mark> = self
-            .marks
-            .iter()
-            .filter(here)
-            .filter(|mark| mark.provider.is_some() && (mark.strength != Strength::Identity || !foreign))
-            .collect();
-        let name = name.filter(|_| !foreign);
+        let marks: Vec<&Mark> =
+            self.marks.iter().filter(here).filter(|mark| mark.provider.is_some()).collect();
         if marks.is_empty() && name.is_none() {
             return None;
         }
@@ -128,6 +123,9 @@ impl Evidence {
         let shape = settled(Strength::Shape);
         if let Some(host) = settled(Strength::Host) {
             return Some(host);
+        }
+        if foreign {
+            return Some(shape.unwrap_or(Judged::Nobody));
         }
         if let Some(name) = name {
             let mut proven = name.providers.intersection(owners);

@@ -1,7 +1,7 @@
 //! Every literal in every view → hits: what it may mean, where it stands, what it proves.
 
 use super::literals::{Catalogue, Class, FieldPair, FieldsForm, Wanted, whole_token};
-use super::positions::{Places, Position, behind_status, fills_clause};
+use super::positions::{Places, Position, behind_status, fills_clause, is_error_key};
 use super::views::{Field, Object, Style, Text, Views, line_number, says_something};
 use super::wrappers::Unwrapped;
 use faultline::catalogue::schema::{Needs, Place};
@@ -277,21 +277,22 @@ impl HitFinder<'_> {
                 continue;
             }
             let Some(mut position) = self.places.position(text_view, 0, text.prose.len()) else { continue };
-            // one error field of the form is enough
-            let others = form
-                .pairs
+            // one error field of the object is enough
+            let others = object
+                .fields
                 .iter()
-                .filter(|_| position == Position::Outside)
-                .flat_map(|pair| self.fields_named(pair, object));
-            let other = others.filter_map(|field| self.places.field_position(view, &field.name)).next();
-            position = other.unwrap_or(position);
+                .filter(|field| position == Position::Outside && says_something(&field.value));
+            let other = others.filter(|field| is_error_key(&field.last) || is_error_key(&field.normal));
+            let style = object.style;
+            if other.count() > 0 {
+                position = Position::Field { code_field: true, style };
+            }
             // a path that a pack writes out beside another field (`outcome.reason`) is an error position itself
             let dotted = form
                 .pairs
                 .iter()
                 .any(|pair| pair.telling && pair.names.iter().any(|name| name.dotted.is_some()));
             let paired = dotted && form.pairs.len() > 1 && position == Position::Outside;
-            let style = object.style;
             hits.push(Hit {
                 view: text_view,
                 start: 0,
@@ -336,12 +337,7 @@ impl HitFinder<'_> {
         let mut found = Vec::new();
         for name in &pair.names {
             let Some((outer, inner)) = &name.dotted else {
-                found.extend(
-                    object
-                        .fields
-                        .iter()
-                        .filter(|field| field.normal == name.whole || field.last == name.whole),
-                );
+                found.extend(object.fields.iter().filter(|field| field.last == name.whole));
                 continue;
             };
             found.extend(

@@ -229,7 +229,9 @@ impl<'a> Collector<'a> {
                 field.name.strip_suffix(".name").unwrap_or(&field.name).rsplit('.').next().unwrap_or(""),
             );
             let known = IDENTITY_KEYS.contains(&name.as_str()) || IDENTITY_KEYS.contains(&last.as_str());
-            if (known || last == "name") && !address {
+            // a text in the field of a name is no name
+            let text = field.value.len() > 256 || field.value.contains(['{', '\n']);
+            if (known || last == "name") && !address && !text {
                 self.identity(&field.value, Some(view), at, !known);
             }
             // {"idp": {"name": "okta"}}

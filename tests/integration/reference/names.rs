@@ -15,7 +15,7 @@ static BRACKETED: LazyLock<Regex> =
 static DEPENDENCY: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"node_modules/((?:@[A-Za-z0-9_-]+/)?[A-Za-z0-9_.-]+)").expect("valid"));
 static LOGGER_DASH: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?:^|[\] ])([A-Za-z][A-Za-z0-9_.$]*) - ").expect("valid"));
+    LazyLock::new(|| Regex::new(r"(?:^|[\] ])([A-Za-z][A-Za-z0-9_.$-]*) - ").expect("valid"));
 static WORD_BEHIND: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^[\s\]\[()>:,|-]*(?:\d+ )?[\s\]\[()>:,|-]*([A-Za-z@][A-Za-z0-9_.$-]*)").expect("valid")
 });

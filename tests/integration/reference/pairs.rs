@@ -178,7 +178,7 @@ pub fn dead_stretches(text: &str) -> Vec<(usize, usize)> {
     });
     static SQL: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r"(?i)\b(?:select\b[^;\n\x01]{1,400}?\bfrom\b|update\s+\S{1,100}\s+set\b|where\s+[\w.]+\s*(?:=|in\b|like\b|<|>|!))[^;\n\x01]*",
+            r"(?i)\b(?:select\b[^;\n\x01]{1,400}?\bfrom\b|update\s+\S{1,100}\s+set\b|where\s+[\w.]+\s*(?:=|in\b|like\b|<|>|!))[^;\n\x01\x22]*",
         )
         .expect("valid")
     });

@@ -70,7 +70,11 @@ impl Pattern {
             return Vec::new();
         }
         match &self.template {
-            Some(template) => template.find_iter(text).map(|found| (found.start(), found.end())).collect(),
+            Some(template) => template
+                .find_iter(text)
+                .map(|found| (found.start(), found.end()))
+                .filter(|(_, end)| !self.goes_on(text, *end))
+                .collect(),
             None => self.plain_in(text),
         }
     }
@@ -83,6 +87,14 @@ impl Pattern {
         }
     }
 
+    /// The message would end with a `.`, but the word goes on behind it.
+    fn goes_on(&self, text: &str, end: usize) -> bool {
+        self.bare().len() < self.source.len()
+            && text[end..]
+                .strip_prefix('.')
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    }
+
     fn plain_in(&self, text: &str) -> Vec<(usize, usize)> {
         let word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         let bytes = text.as_bytes();
@@ -92,7 +104,8 @@ impl Pattern {
             let stop = self.bare().len() < self.source.len()
                 && bytes.get(end) == Some(&b'.')
                 && !word(bytes.get(end + 1));
-            let glued = (start > 0 && word(bytes.get(start - 1))) || word(bytes.get(end));
+            let glued =
+                (start > 0 && word(bytes.get(start - 1))) || word(bytes.get(end)) || self.goes_on(text, end);
             if !glued {
                 found.push((start, end + usize::from(stop)));
             }

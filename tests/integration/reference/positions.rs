@@ -80,12 +80,20 @@ impl Places<'_> {
             return Some(position);
         }
         let object = owner.and_then(|owner| self.views.object(owner));
-        let whole = text.prose.trim().trim_matches(['"', '\'']) == text.readable[start..end].trim();
+        let bare = |text: &str| text.trim().trim_matches(['"', '\'']).to_string();
+        let whole = bare(&text.prose) == bare(&text.readable[start..end]);
+        let sentence = text.readable[start..end].ends_with('.');
         match object.map(|object| object.style) {
             Some(Style::Query) => return Some(Position::Outside),
-            Some(Style::Elements) if whole => return Some(Position::Written),
-            // a value of one word is no prose
-            Some(_) if whole && !text.readable[start..end].contains(char::is_whitespace) => {
+            Some(Style::Elements) if whole => {
+                let code_field = CODE_KEYS.contains(&normal(&self.views.all[view].key).as_str());
+                return Some(match code_field {
+                    true => Position::Field { code_field, style: Style::Elements },
+                    false => Position::Written,
+                });
+            }
+            // a value of one word is no prose, but a sentence of one word is
+            Some(_) if whole && !sentence && !text.readable[start..end].contains(char::is_whitespace) => {
                 return Some(Position::Outside);
             }
             _ => {}

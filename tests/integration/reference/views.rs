@@ -369,7 +369,7 @@ impl Reader<'_> {
     }
 }
 
-/// Masks what was claimed and what is dead; claims that begin in a dead stretch are none.
+/// Masks what was claimed and what is dead; claims in a dead stretch are none.
 fn without_dead(readable: &mut String, claims: Vec<Claim>) -> Vec<Claim> {
     let mut sketch = readable.clone();
     for claim in &claims {
@@ -388,7 +388,7 @@ fn without_dead(readable: &mut String, claims: Vec<Claim>) -> Vec<Claim> {
     let dead = pairs::dead_stretches(&sketch);
     let kept: Vec<Claim> = claims
         .into_iter()
-        .filter(|claim| !dead.iter().any(|(start, end)| *start <= claim.start && claim.start < *end))
+        .filter(|claim| !dead.iter().any(|(start, end)| *start <= claim.start && claim.end <= *end))
         .collect();
     for claim in &kept {
         mask(
