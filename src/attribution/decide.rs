@@ -209,12 +209,7 @@ impl Reading<'_> {
     /// In the hit's clause a host beats the name before the code, then the name decides; in the rest of the text as well.
     fn name_or_host(&self, hit: &Hit, left: &Left, rival: Rival) -> Proof {
         let node = left.node;
-        let at = self
-            .views
-            .up(hit.node)
-            .take_while(|n| *n != node)
-            .last()
-            .map_or(hit.at, |below| self.views.nodes[below].at);
+        let at = self.views.place_in(hit.node, hit.at, node);
         let hosts: Vec<&Evidence> = self
             .evidence
             .iter()
@@ -278,20 +273,13 @@ impl Reading<'_> {
     /// No provider inside: two joined names, which prove nobody.
     fn name_to_the_left(&self, node: NodeId, at: usize) -> Option<Left> {
         let views = self.views;
-        let mut at = at;
-        for node in views.up(node) {
-            if let Some(text) = views.text_of(node)
-                && !views.nodes[node].name.is(Name::NOWHERE)
-                && self.failing(node, None, 0..0)
-            {
-                let prose = views.slice(text.prose);
-                if let Some((at, names)) = self.last_name(&prose[..at.min(prose.len())], prose) {
-                    return Some(Left { node, at, names });
-                }
-            }
-            at = views.nodes[node].at;
-        }
-        None
+        views.up(node).find_map(|above| {
+            let text = views.text_of(above).filter(|_| !views.nodes[above].name.is(Name::NOWHERE))?;
+            let prose = views.slice(text.prose);
+            let end = views.place_in(node, at, above).min(prose.len());
+            let (at, names) = self.last_name(&prose[..end], prose)?;
+            self.failing(above, None, 0..0).then_some(Left { node: above, at, names })
+        })
     }
 
     /// The last word of `text` that names a provider, and where it begins; nobody if it is joined with another name.

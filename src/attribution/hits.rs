@@ -542,7 +542,7 @@ impl Spot<'_, '_> {
 
     fn at(&self) -> usize {
         match self {
-            Spot::Field(_) => 0,
+            Spot::Field(f) => f.object.fields[f.field].at,
             Spot::Prose { start, .. } => *start,
         }
     }

@@ -39,7 +39,7 @@ impl Views {
             let value = if quote == b'"' { unescape_once(value) } else { fold(value) };
             let object = self.line_object(text, line.of(work, key), key, Format::Pairs, lines);
             let key_text = work[key..equals].to_vec();
-            let at_place = Place { depth: place.depth + 1, cut, ..Place::default() };
+            let at_place = Place { depth: place.depth + 1, cut, at: key, ..Place::default() };
             self.string_field(object, &key_text, &value, at_place);
             let end = (end + 1).min(work.len());
             mask(work, key, end);
@@ -68,7 +68,12 @@ impl Views {
             let cut = at + len == work.len() && self.text_of(text).is_some_and(|t| t.cut);
             let object = self.line_object(text, line.of(work, key), key, Format::Pairs, lines);
             let key_text = work[key..equals].to_vec();
-            self.string_field(object, &key_text, &value, Place { depth: depth + 1, cut, ..Place::default() });
+            self.string_field(
+                object,
+                &key_text,
+                &value,
+                Place { depth: depth + 1, cut, at: key, ..Place::default() },
+            );
             mask(work, key, at + len);
             at += len;
         }

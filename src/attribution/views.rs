@@ -48,7 +48,7 @@ pub enum Format {
 #[derive(Debug)]
 pub struct Node {
     pub parent: Option<NodeId>,
-    /// Where it stands in the parent's prose; 0 for values.
+    /// Where it stands in the parent's prose, of a pair's value where its key does; 0 for other values.
     pub at: usize,
     /// The field that holds it.
     pub key: Span,
@@ -97,6 +97,8 @@ pub struct Field {
     pub listed: bool,
     /// The value was cut off.
     pub cut: bool,
+    /// Where its key stands in the text; of pairs only.
+    pub at: usize,
 }
 
 #[derive(Debug, Default)]
@@ -167,6 +169,18 @@ impl Views {
         std::iter::successors(Some(node), |&n| self.nodes[n].parent)
     }
 
+    /// Where the place `at` of `node` lies in the prose of the text `above` it.
+    pub fn place_in(&self, node: NodeId, at: usize, above: NodeId) -> usize {
+        let mut at = at;
+        for n in self.up(node).take_while(|n| *n != above) {
+            let pairs = self.object_of(n).is_some_and(|o| o.format == Format::Pairs);
+            if !pairs || at == 0 {
+                at = self.nodes[n].at;
+            }
+        }
+        at
+    }
+
     /// The object whose field this text is.
     pub fn holder(&self, text: NodeId) -> Option<NodeId> {
         self.nodes[text].parent.filter(|&p| self.object_of(p).is_some())
@@ -201,7 +215,7 @@ impl Views {
         let value = value.filter(|v| !is_no_value(v)).map(|v| self.keep(v));
         let name = names::field(self.slice(key));
         if let Kind::Object(o) = &mut self.nodes[object].kind {
-            o.fields.push(Field { key, name, value, listed, cut: false });
+            o.fields.push(Field { key, name, value, listed, cut: false, at: 0 });
         }
         key
     }
@@ -213,12 +227,13 @@ impl Views {
         }
         let key = self.field(object, key, Some(value), place.listed);
         if let Kind::Object(o) = &mut self.nodes[object].kind {
-            o.fields.last_mut().expect("just pushed").cut = place.cut;
+            let field = o.fields.last_mut().expect("just pushed");
+            (field.cut, field.at) = (place.cut, place.at);
         }
         if !value.is_empty() {
             let decoded = super::links::encoded_url(value);
             let value = decoded.as_deref().unwrap_or(value);
-            self.text(value, Place { parent: Some(object), key, at: 0, ..place });
+            self.text(value, Place { parent: Some(object), key, ..place });
         }
     }
 
