@@ -106,7 +106,7 @@ impl Judge<'_> {
             };
             let owners: BTreeSet<usize> = hits.iter().filter(same).map(|other| other.provider).collect();
             let proof = self.evidence.proof(self.places, hit, &owners);
-            if Evidence::satisfies(hit.needs, proof, hit.provider) {
+            if self.evidence.satisfies(hit.needs, proof, hit.provider) {
                 units.entry(hit.unit).or_default().push((hit, proof.map(|(provider, _)| provider)));
             }
         }
@@ -160,7 +160,9 @@ impl Judge<'_> {
             view: hit.view,
         });
         let mut found: Vec<Found> = unknown.collect();
-        found.extend(self.settle(provider, hits));
+        let only_numbered = !found.is_empty();
+        let numbered = |hit: &&&Hit| !only_numbered || self.grade(hit) == Some(Grade::Numbered);
+        found.extend(self.settle(provider, &hits.iter().filter(numbered).copied().collect::<Vec<_>>()));
         found
     }
 
@@ -373,7 +375,8 @@ impl Judge<'_> {
             }
             Class::Unique => false,
         };
-        let speaking: Vec<&Hit> = hits.iter().filter(speaks).copied().collect();
+        let speaking: Vec<&Hit> =
+            hits.iter().filter(speaks).filter(|hit| hit.needs != Needs::Strong).copied().collect();
         let codes: BTreeSet<&String> =
             speaking.iter().filter(|hit| hit.is_code).map(|hit| &hit.literal).collect();
         if codes.is_empty() {

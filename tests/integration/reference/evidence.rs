@@ -83,14 +83,10 @@ impl Evidence {
         self.judge(|mark| mark.strength != Strength::Shape && !mark.local, None, owners)?.provider()
     }
 
-    /// What a form needs is what proves its owner where the hit stands.
-    pub fn satisfies(needs: Needs, proof: Option<(usize, Strength)>, provider: usize) -> bool {
-        match (needs, proof) {
-            (Needs::Nothing, _) => true,
-            (Needs::Identity, Some((proven, strength))) => proven == provider && strength != Strength::Shape,
-            (Needs::Strong, Some((proven, _))) => proven == provider,
-            (_, None) => false,
-        }
+    /// What a form needs is evidence of its owner anywhere, or what proves it where the hit stands.
+    pub fn satisfies(&self, needs: Needs, proof: Option<(usize, Strength)>, provider: usize) -> bool {
+        let anywhere = || self.marks.iter().any(|mark| mark.provider == Some(provider));
+        needs == Needs::Nothing || proof.is_some_and(|(proven, _)| proven == provider) || anywhere()
     }
 
     /// What the marks of one place say; `None` where they say nothing. Only an owner of the code can be proven: marks of
@@ -176,13 +172,6 @@ fn left_name(places: &Places, view: usize, text: &Text, at: usize, failing: bool
         .filter(|(_, _, providers)| !providers.is_empty())
         .collect();
     for (index, (start, end, providers)) in named.iter().enumerate().rev() {
-        let earlier = index.checked_sub(1).map(|index| &named[index]);
-        let joined = earlier.is_some_and(|(_, before, others)| {
-            others != providers && JOINT.is_match(&prose[*before..*start])
-        });
-        if joined {
-            return Some(LeftName { at: *start, providers: BTreeSet::new() });
-        }
         let path = |c: Option<char>| c.is_some_and(|c| "/@\\".contains(c));
         let (left, right) = (&text.prose[..*start], &text.prose[*end..]);
         let dotted =
@@ -197,6 +186,13 @@ fn left_name(places: &Places, view: usize, text: &Text, at: usize, failing: bool
             || NAME_OF_A_THING.is_match(near)
         {
             continue;
+        }
+        let earlier = index.checked_sub(1).map(|index| &named[index]);
+        let joined = earlier.is_some_and(|(_, before, others)| {
+            others != providers && JOINT.is_match(&prose[*before..*start])
+        });
+        if joined {
+            return Some(LeftName { at: *start, providers: BTreeSet::new() });
         }
         return Some(LeftName { at: *start, providers: providers.clone() });
     }
