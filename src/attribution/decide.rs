@@ -47,6 +47,7 @@ impl Reading<'_> {
     /// All verdicts of the record, in the order of its text.
     pub fn decide(&self, mut hits: Vec<Hit>, signs: &[Sign]) -> Vec<Ruling> {
         hits.retain(|h| h.position != super::position::Position::Outside || self.counts_outside(h));
+        drop_tentative(&mut hits);
         let mut rulings = self.symptoms(signs, &mut hits);
         if hits.is_empty() && rulings.is_empty() {
             return rulings;
@@ -220,8 +221,17 @@ impl Reading<'_> {
         if !near.is_empty() {
             return weigh(hit, &near, rival);
         }
-        if !hosts.is_empty() && !self.same_clause(node, left.at, at) {
-            return weigh(hit, &hosts, rival);
+        if !self.same_clause(node, left.at, at) {
+            // Somebody else's host in the hit's own clause hides a name in a farther one.
+            let other = |e: &Evidence| {
+                e.node == Some(node) && e.strength == Strength::Host && self.same_clause(node, e.at, at)
+            };
+            if self.evidence.iter().any(other) {
+                return Proof::Nobody;
+            }
+            if !hosts.is_empty() {
+                return weigh(hit, &hosts, rival);
+            }
         }
         let owners: Vec<ProviderId> = left.names.iter().copied().filter(|p| hit.owned_by(*p)).collect();
         match owners[..] {
@@ -297,10 +307,15 @@ impl Reading<'_> {
             let hidden = glued(text[..start].last())
                 || glued(whole.get(end))
                 || super::position::is_named(&text[..start]);
+            let others = |names: &[ProviderId]| {
+                evidence::joined_before(self.lexicon, &text[..start], names)
+                    || evidence::joined_after(self.lexicon, &whole[end..], names)
+            };
+            if !names.is_empty() && hidden && others(&names) {
+                return Some((start, Vec::new()));
+            }
             if !names.is_empty() && !hidden {
-                let joined = evidence::joined_before(self.lexicon, &text[..start], &names)
-                    || evidence::joined_after(self.lexicon, &whole[end..], &names);
-                return Some((start, if joined { Vec::new() } else { names }));
+                return Some((start, if others(&names) { Vec::new() } else { names }));
             }
             end = start;
         }
@@ -597,6 +612,16 @@ fn weigh(hit: &Hit, level: &[&Evidence], rival: Rival) -> Proof {
         }
         _ => Proof::Nobody,
     }
+}
+
+/// A hit whose form needs more than the record holds stays only beside a unique literal of its owner.
+fn drop_tentative(hits: &mut Vec<Hit>) {
+    let unique: Vec<(Unit, ProviderId)> = hits
+        .iter()
+        .filter(|h| !h.tentative && h.class == Class::Unique && h.owners.len() == 1)
+        .map(|h| (h.unit, h.owners[0].provider))
+        .collect();
+    hits.retain(|h| !h.tentative || unique.iter().any(|(unit, p)| *unit == h.unit && h.owned_by(*p)));
 }
 
 fn rules_of(hit: &Hit, provider: ProviderId) -> Vec<RuleId> {

@@ -62,6 +62,8 @@ pub struct Hit {
     pub node: NodeId,
     /// Where in the prose of `node`; 0 for values.
     pub at: usize,
+    /// What its forms need besides is not in the record: it counts beside a unique literal of its owner only.
+    pub tentative: bool,
     /// Proven by a text beside it.
     pub beside: Option<ProviderId>,
     pub literal_chars: usize,
@@ -168,6 +170,7 @@ impl Finder {
                 node: base,
                 at: 0,
                 beside: None,
+                tentative: false,
                 literal_chars: 0,
             });
         }
@@ -266,6 +269,10 @@ impl Finder {
         let literal = &reading.catalogue.literals[f.literal];
         let in_prose = reading.prose_position(place.node, text, f.start, f.end);
         let position = place.field.or(in_prose)?;
+        let one_word = !text.trim_ascii().iter().any(u8::is_ascii_whitespace);
+        if place.holder.is_some() && place.field.is_none() && one_word {
+            return None;
+        }
         let behind = |code: &Found| {
             reading.catalogue.literals[code.literal].kind == Kind::Token
                 && is_behind_code(text, f.start, code)
@@ -287,7 +294,7 @@ impl Finder {
             let proven = |o: &&Owner| reading.meets_at(Needs::Strong, o.provider, place.node, f.start);
             owners.retain(|o| whole && named(o) && proven(o));
         }
-        let everyday = (position == Position::E4 && !prose::fills_clause(text, f.start, f.end))
+        let everyday = (position != Position::E3 && !whole && !prose::fills_clause(text, f.start, f.end))
             || prose::behind_status(text, f.start);
         owners.retain(|o| o.class != Class::Word || !everyday);
         let class = owners.iter().map(|o| o.class).max()?;
@@ -305,6 +312,7 @@ impl Finder {
             node: place.node,
             at: if decoded { 0 } else { f.start },
             beside: None,
+            tentative: false,
             literal_chars: literal.pattern.literal_chars(),
         })
     }
@@ -331,11 +339,9 @@ impl Finder {
     fn token(&mut self, reading: &Reading<'_>, id: LiteralId, text: &[u8], spot: Spot<'_, '_>) {
         let literal = &reading.catalogue.literals[id];
         let Some((position, code_field)) = spot.position(reading, text) else { return };
-        let mut by_role: HashMap<What, Hit> = HashMap::new();
+        let mut by_role: HashMap<(What, bool), Hit> = HashMap::new();
         for owner in &literal.owners {
-            if !reading.meets_at(owner.needs, owner.provider, spot.node(), spot.at()) {
-                continue;
-            }
+            let tentative = !reading.meets_at(owner.needs, owner.provider, spot.node(), spot.at());
             let Some(endpoints) = spot.fits(reading, owner, position) else { continue };
             let what = match owner.role {
                 Role::Wire => What::Wire,
@@ -348,11 +354,12 @@ impl Finder {
                 literal.owners.iter().any(|o| o.provider == owner.provider && o.role == Role::Wire);
             let fills = spot.fills_clause(text);
             let everyday = owner.class == Class::Word
-                && ((position == Position::E4 && !fills) || spot.behind_status(text));
+                && ((position != Position::E3 && !fills) || spot.behind_status(text));
             if (what == What::Internal && wire_too) || everyday {
                 continue;
             }
-            let hit = by_role.entry(what).or_insert_with(|| Hit {
+            let hit = by_role.entry((what, tentative)).or_insert_with(|| Hit {
+                tentative,
                 what,
                 text: lossy(literal.pattern.pieces()[0].as_ref()),
                 owners: Vec::new(),
@@ -410,6 +417,7 @@ impl Finder {
                     node: place.node,
                     at: start,
                     beside: None,
+                    tentative: false,
                     literal_chars: 0,
                 });
             }

@@ -11,6 +11,9 @@ impl Views {
         while let Some(mark) = memchr(b'?', &work[at..]).map(|i| at + i) {
             at = mark + 1;
             let len = work[at..].iter().take_while(|b| !ends_query(**b)).count();
+            // What closes a sentence or bracket around the URL is no part of it.
+            let closing = |b: &&u8| matches!(b, b')' | b']' | b'}' | b',' | b';' | b':');
+            let len = len - work[at..at + len].iter().rev().take_while(closing).count();
             if self.full() || memchr(b'=', &work[at..at + len]).is_none() {
                 continue;
             }

@@ -37,7 +37,10 @@ impl Views {
                 continue;
             }
             let Some(end) = self.balanced_end(work, open) else { continue };
-            if self.json(text, &work[open..end], open, depth) {
+            // What is no strict JSON but whole is read here too: the objects inside it must not be taken for its siblings.
+            let whole = self.json(text, &work[open..end], open, depth)
+                || self.printed(text, &work[open..end], open, depth, false) == Some(end - open);
+            if whole {
                 mask(work, open, end);
                 at = end;
             }

@@ -219,7 +219,7 @@ pub(super) fn may_hold_sql(text: &[u8]) -> bool {
 }
 
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
-    let text = r#"(?i-u)\b(?:select\b[^;\n"]{1,400}?\bfrom\b|update\b[^;\n"]{1,200}?\bset\b|where\s+[\w.]+\s*(?:=|in\b|like\b|<|>|!))[^;\n"\x01]*"#;
+    let text = r#"(?i-u)\b(?:select\b[^;\n"]{1,400}?\bfrom\b|update\b[^;\n"]{1,200}?\bset\b|where\s+[\w.]+\s*(?:=|in\b|like\b|<|>|!))[^;\n"\x01{]*"#;
     Regex::new(text).expect("a constant that compiles")
 });
 

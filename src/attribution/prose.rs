@@ -129,8 +129,10 @@ pub fn fills_clause(text: &[u8], start: usize, end: usize) -> bool {
             b':' | b';' | b',' | b'|' | b'(' | b')' | b'[' | b']' | b'\n' | b'"' | b'\'' | b'{' | b'}' | MASK
         )
     };
-    let before = text[..start].trim_ascii_end();
-    let after = text[end..].strip_prefix(b".").unwrap_or(&text[end..]).trim_ascii_start();
+    let blank = |b: &&u8| matches!(b, b' ' | b'\t' | b'\r');
+    let before = &text[..start - text[..start].iter().rev().take_while(blank).count()];
+    let after = text[end..].strip_prefix(b".").unwrap_or(&text[end..]);
+    let after = &after[after.iter().take_while(blank).count()..];
     let free_before = before.last().is_none_or(|b| ends(*b))
         || before.ends_with(b" -")
         || before.ends_with(b"->")
