@@ -262,7 +262,7 @@ fn near_miss(dice: &mut Dice, text: &str) -> String {
         2 if text.contains(' ') => format!("{text}{}", dice.pick(&["s", "_total", "1", "_x"])),
         3 if text.contains(' ') => format!("{}{text}", dice.pick(&["x", "is_", "1"])),
         2 => format!("{text}{}", dice.pick(&["s", "_total", "-2", ".go", "1", "_x", ".", "é"])),
-        3 => format!("{}{text}", dice.pick(&["x", "is_", "a-", "b.", "1", "."])),
+        3 => format!("{}{text}", dice.pick(&["x", "is_", "a-", "b.", "1"])),
         4 => text.to_uppercase(),
         5 => text.to_lowercase(),
         6 => letters

@@ -84,9 +84,12 @@ impl Evidence {
     }
 
     /// What a form needs is evidence of its owner anywhere, or what proves it where the hit stands.
-    pub fn satisfies(&self, needs: Needs, proof: Option<(usize, Strength)>, provider: usize) -> bool {
-        let anywhere = || self.marks.iter().any(|mark| mark.provider == Some(provider));
-        needs == Needs::Nothing || proof.is_some_and(|(proven, _)| proven == provider) || anywhere()
+    pub fn satisfies(&self, places: &Places, hit: &Hit, proof: Option<(usize, Strength)>) -> bool {
+        let anywhere = || self.marks.iter().any(|mark| mark.provider == Some(hit.provider));
+        hit.needs == Needs::Nothing
+            || proof.is_some_and(|(proven, _)| proven == hit.provider)
+            || anywhere()
+            || named_before(places, hit)
     }
 
     /// What the marks of one place say; `None` where they say nothing. Only an owner of the code can be proven: marks of
@@ -153,6 +156,21 @@ fn belongs(views: &Views, view: usize, object: usize) -> bool {
     view == object || (views.text(view).is_some() && views.owner(view) == Some(object))
 }
 
+/// The nearest name to the left, in whichever text around the hit, is the owner's.
+fn named_before(places: &Places, hit: &Hit) -> bool {
+    let mut at = hit.start;
+    for above in places.views.up(hit.view) {
+        if let Some(text) = places.views.text(above) {
+            let end = if above == hit.view { hit.end } else { at };
+            if let Some(name) = left_name(places, above, text, at, places.failing(above, at, end)) {
+                return name.providers.contains(&hit.provider);
+            }
+        }
+        at = places.views.all[above].at;
+    }
+    false
+}
+
 struct LeftName {
     at: usize,
     /// Nobody: two names joined. Several: one word that holds several names.
@@ -172,6 +190,13 @@ fn left_name(places: &Places, view: usize, text: &Text, at: usize, failing: bool
         .filter(|(_, _, providers)| !providers.is_empty())
         .collect();
     for (index, (start, end, providers)) in named.iter().enumerate().rev() {
+        let earlier = index.checked_sub(1).map(|index| &named[index]);
+        let joined = earlier.is_some_and(|(_, before, others)| {
+            others != providers && JOINT.is_match(&prose[*before..*start])
+        });
+        if joined {
+            return Some(LeftName { at: *start, providers: BTreeSet::new() });
+        }
         let path = |c: Option<char>| c.is_some_and(|c| "/@\\".contains(c));
         let (left, right) = (&text.prose[..*start], &text.prose[*end..]);
         let dotted =
@@ -186,13 +211,6 @@ fn left_name(places: &Places, view: usize, text: &Text, at: usize, failing: bool
             || NAME_OF_A_THING.is_match(near)
         {
             continue;
-        }
-        let earlier = index.checked_sub(1).map(|index| &named[index]);
-        let joined = earlier.is_some_and(|(_, before, others)| {
-            others != providers && JOINT.is_match(&prose[*before..*start])
-        });
-        if joined {
-            return Some(LeftName { at: *start, providers: BTreeSet::new() });
         }
         return Some(LeftName { at: *start, providers: providers.clone() });
     }
