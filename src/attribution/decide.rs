@@ -93,7 +93,11 @@ impl Reading<'_> {
                     .iter()
                     .any(|t| memchr::memmem::find(&self.record.text, t.as_bytes()).is_some());
             let settled = hits.iter().any(|h| h.class == Class::Unique && h.owned_by(sign.provider));
-            if !named || !self.meets(symptom.needs, sign.provider) || settled {
+            if !named
+                || !self.meets(Needs::Identity, sign.provider)
+                || !self.meets(symptom.needs, sign.provider)
+                || settled
+            {
                 continue;
             }
             let candidates = self.symptom_candidates(sign);
@@ -155,7 +159,7 @@ impl Reading<'_> {
         for (&provider, (hits, words)) in &proven {
             self.settle(provider, hits, words, rulings);
         }
-        open.retain(|h| !h.owners.iter().any(|o| proven.contains_key(&o.provider)));
+        open.retain(|h| !h.needs_proof && !h.owners.iter().any(|o| proven.contains_key(&o.provider)));
         self.leave_open(&open, rulings);
     }
 
@@ -614,14 +618,14 @@ fn weigh(hit: &Hit, level: &[&Evidence], rival: Rival) -> Proof {
     }
 }
 
-/// A hit whose form needs more than the record holds stays only beside a unique literal of its owner.
+/// A hit whose form needs more than the record holds stays only where a unique literal beside it names one of its rules.
 fn drop_tentative(hits: &mut Vec<Hit>) {
-    let unique: Vec<(Unit, ProviderId)> = hits
-        .iter()
-        .filter(|h| !h.tentative && h.class == Class::Unique && h.owners.len() == 1)
-        .map(|h| (h.unit, h.owners[0].provider))
-        .collect();
-    hits.retain(|h| !h.tentative || unique.iter().any(|(unit, p)| *unit == h.unit && h.owned_by(*p)));
+    let unique = |h: &&Hit| !h.tentative && h.class == Class::Unique && h.owners.len() == 1;
+    let beside: Vec<(Unit, Vec<RuleId>)> =
+        hits.iter().filter(unique).map(|h| (h.unit, h.owners[0].rules.clone())).collect();
+    let names =
+        |h: &Hit, rules: &[RuleId]| h.owners.iter().any(|o| o.rules.iter().any(|r| rules.contains(r)));
+    hits.retain(|h| !h.tentative || beside.iter().any(|(unit, rules)| *unit == h.unit && names(h, rules)));
 }
 
 fn rules_of(hit: &Hit, provider: ProviderId) -> Vec<RuleId> {

@@ -64,6 +64,8 @@ pub struct Hit {
     pub at: usize,
     /// What its forms need besides is not in the record: it counts beside a unique literal of its owner only.
     pub tentative: bool,
+    /// Looked for beside strong evidence only: without proof of its owner it is nothing.
+    pub needs_proof: bool,
     /// Proven by a text beside it.
     pub beside: Option<ProviderId>,
     pub literal_chars: usize,
@@ -170,6 +172,7 @@ impl Finder {
                 node: base,
                 at: 0,
                 beside: None,
+                needs_proof: false,
                 tentative: false,
                 literal_chars: 0,
             });
@@ -269,8 +272,10 @@ impl Finder {
         let literal = &reading.catalogue.literals[f.literal];
         let in_prose = reading.prose_position(place.node, text, f.start, f.end);
         let position = place.field.or(in_prose)?;
+        let name = reading.views.nodes[place.node].name;
+        let says = name.is(Name::ERROR) || name.is(Name::DETAIL) || name.is(Name::ANSWER);
         let one_word = !text.trim_ascii().iter().any(u8::is_ascii_whitespace);
-        if place.holder.is_some() && place.field.is_none() && one_word {
+        if place.holder.is_some() && !says && one_word {
             return None;
         }
         let behind = |code: &Found| {
@@ -312,6 +317,7 @@ impl Finder {
             node: place.node,
             at: if decoded { 0 } else { f.start },
             beside: None,
+            needs_proof: literal.short,
             tentative: false,
             literal_chars: literal.pattern.literal_chars(),
         })
@@ -370,8 +376,10 @@ impl Finder {
                 node: spot.node(),
                 at: spot.at(),
                 beside: None,
+                needs_proof: false,
                 literal_chars: 0,
             });
+            hit.needs_proof = owner.needs != Needs::Nothing;
             hit.class = hit.class.max(owner.class);
             hit.beside =
                 hit.beside.or_else(|| stands_beside(reading, owner, &spot, text).then_some(owner.provider));
@@ -417,6 +425,7 @@ impl Finder {
                     node: place.node,
                     at: start,
                     beside: None,
+                    needs_proof: false,
                     tentative: false,
                     literal_chars: 0,
                 });
