@@ -89,7 +89,7 @@ pub fn escaped(text: &str, levels: usize) -> String {
 
 pub fn logfmt(dice: &mut Dice, pairs: &Pairs) -> String {
     let one = |dice: &mut Dice, (name, value): &(String, String)| {
-        let plain = !value.is_empty() && !value.contains([' ', '"', '=']);
+        let plain = !value.is_empty() && !value.contains([' ', '"', '=']) && !value.ends_with('.');
         if plain && dice.chance(70) {
             format!("{name}={value}")
         } else {

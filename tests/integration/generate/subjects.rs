@@ -120,7 +120,7 @@ impl Subjects {
         }
         if dice.chance(6) {
             let code = self.code(dice);
-            subject.pairs.push((dice.pick(&CODE_KEYS).to_string(), code));
+            add(subject, dice.pick(&CODE_KEYS), &code);
         }
         if dice.chance(10) {
             let extra = [
@@ -138,8 +138,15 @@ impl Subjects {
                 ("errorDescription", "no"),
             ];
             let (name, value) = extra[dice.below(extra.len())];
-            subject.pairs.push((name.to_string(), value.to_string()));
+            add(subject, name, value);
         }
+    }
+}
+
+/// No key twice in one object.
+fn add(subject: &mut Subject, name: &str, value: &str) {
+    if subject.pairs.iter().all(|(known, _)| known != name) {
+        subject.pairs.push((name.to_string(), value.to_string()));
     }
 }
 
@@ -255,7 +262,7 @@ fn near_miss(dice: &mut Dice, text: &str) -> String {
         2 if text.contains(' ') => format!("{text}{}", dice.pick(&["s", "_total", "1", "_x"])),
         3 if text.contains(' ') => format!("{}{text}", dice.pick(&["x", "is_", "1"])),
         2 => format!("{text}{}", dice.pick(&["s", "_total", "-2", ".go", "1", "_x", ".", "é"])),
-        3 => format!("{}{text}", dice.pick(&["x", "is_", "a-", "b.", "1", ".", "É"])),
+        3 => format!("{}{text}", dice.pick(&["x", "is_", "a-", "b.", "1"])),
         4 => text.to_uppercase(),
         5 => text.to_lowercase(),
         6 => letters

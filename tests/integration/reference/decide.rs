@@ -100,13 +100,20 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn all(&self, hits: &[Hit]) -> Vec<Found> {
         let mut units: BTreeMap<Unit, Vec<(&Hit, Option<usize>)>> = BTreeMap::new();
+        // a unique literal beside a code is strong evidence too
+        let unique = |hit: &Hit| {
+            let beside =
+                |other: &&Hit| other.unit == hit.unit && decides(other) && other.needs == Needs::Nothing;
+            let deciding: BTreeSet<usize> = hits.iter().filter(beside).map(|other| other.provider).collect();
+            hit.needs == Needs::Strong && deciding.len() == 1 && deciding.contains(&hit.provider)
+        };
         for hit in hits {
             let same = |other: &&Hit| {
                 other.unit == hit.unit && other.literal == hit.literal && other.is_code == hit.is_code
             };
             let owners: BTreeSet<usize> = hits.iter().filter(same).map(|other| other.provider).collect();
             let proof = self.evidence.proof(self.places, hit, &owners);
-            if Evidence::satisfies(hit.needs, proof, hit.provider) {
+            if self.evidence.satisfies(self.places, hit, proof) || unique(hit) {
                 units.entry(hit.unit).or_default().push((hit, proof.map(|(provider, _)| provider)));
             }
         }
@@ -160,7 +167,9 @@ impl Judge<'_> {
             view: hit.view,
         });
         let mut found: Vec<Found> = unknown.collect();
-        found.extend(self.settle(provider, hits));
+        let only_numbered = !found.is_empty();
+        let numbered = |hit: &&&Hit| !only_numbered || self.grade(hit) == Some(Grade::Numbered);
+        found.extend(self.settle(provider, &hits.iter().filter(numbered).copied().collect::<Vec<_>>()));
         found
     }
 
@@ -373,7 +382,8 @@ impl Judge<'_> {
             }
             Class::Unique => false,
         };
-        let speaking: Vec<&Hit> = hits.iter().filter(speaks).copied().collect();
+        let speaking: Vec<&Hit> =
+            hits.iter().filter(speaks).filter(|hit| hit.needs != Needs::Strong).copied().collect();
         let codes: BTreeSet<&String> =
             speaking.iter().filter(|hit| hit.is_code).map(|hit| &hit.literal).collect();
         if codes.is_empty() {

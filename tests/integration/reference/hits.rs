@@ -205,6 +205,11 @@ impl HitFinder<'_> {
                     continue;
                 }
                 let Some(position) = self.places.position(view, found.start(), found.end()) else { continue };
+                // the value of a field that is no error field is no prose
+                let value = self.views.owner(view).is_some() && text.prose.trim().len() == found.len();
+                if value && position == Position::Prose {
+                    continue;
+                }
                 hits.push(Hit {
                     view,
                     start: found.start(),

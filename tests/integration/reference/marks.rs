@@ -209,6 +209,9 @@ impl<'a> Collector<'a> {
             ["", "log", "message", "msg", "event"].contains(&normal(&self.views.all[view].key).as_str());
         for line in text.prose.split('\n') {
             for name in names_of_line(line, speaks) {
+                if joined(self.catalogue, line, &name) {
+                    continue;
+                }
                 self.identity(&name, Some(view), offset, false);
             }
             offset += line.len() + 1;
@@ -303,4 +306,15 @@ impl<'a> Collector<'a> {
             self.host(&found[1], view, 0, true);
         }
     }
+}
+
+/// Two names joined prove nobody.
+fn joined(catalogue: &Catalogue, line: &str, name: &str) -> bool {
+    static JOINED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^(?:\s*[,&+]\s*|\s+(?:and|or)\s+)([A-Za-z0-9_.$-]+)").expect("valid"));
+    let named = |text: &str| !names_in(catalogue, text).is_empty();
+    named(name)
+        && line
+            .match_indices(name)
+            .any(|(at, _)| JOINED.captures(&line[at + name.len()..]).is_some_and(|other| named(&other[1])))
 }

@@ -57,8 +57,14 @@ impl Pattern {
                 .count()
                 < ALONE_MIN,
             anchor: Finder::new(anchor).into_owned(),
-            template: templated
-                .then(|| compile(format!(r"(?-u:\b{{start-half}})(?:{body})(?-u:\b{{end-half}})"))),
+            // behind a final `.` the word must not go on
+            template: templated.then(|| {
+                let end = match optional {
+                    true => r"(?:$|[^A-Za-z0-9_.]|\.(?:$|[^A-Za-z0-9_]))",
+                    false => r"(?-u:\b{end-half})",
+                };
+                compile(format!(r"(?-u:\b{{start-half}})({body}){end}"))
+            }),
             whole: templated.then(|| compile(format!(r"^\s*(?:{body})\s*$"))),
             stop,
         }
@@ -71,9 +77,9 @@ impl Pattern {
         }
         match &self.template {
             Some(template) => template
-                .find_iter(text)
+                .captures_iter(text)
+                .filter_map(|found| found.get(1))
                 .map(|found| (found.start(), found.end()))
-                .filter(|(_, end)| !self.goes_on(text, *end))
                 .collect(),
             None => self.plain_in(text),
         }

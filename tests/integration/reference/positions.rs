@@ -64,7 +64,7 @@ pattern!(
 );
 pattern!(
     STATUS,
-    r#"(?i)(?:\bhttp(?:/\d(?:\.\d)?)?"?|\bstatus(?: code)?|\bcode|->|=>|\bupstream|\banswered|\breturned)[:=]?\s*([1-5]\d\d)\b|\b([45]\d\d) from\b"#
+    r#"(?:\bHTTP(?:/\d(?:\.\d)?"?)?|\bstatus(?: code)?[:=]?|->|=>|\bupstream|\banswered|Response Code:)\s*([1-5]\d\d)\b|\b([45]\d\d) from\b"#
 );
 
 impl Places<'_> {
