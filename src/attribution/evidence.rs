@@ -44,6 +44,11 @@ const LINES_MAX: usize = 256;
 impl<'a> Reading<'a> {
     pub(super) fn read_evidence(&mut self) {
         let views = self.views;
+        // Most records name nobody and bear no mark: one look at the whole spares a look at every word.
+        self.names_somebody = self.lexicon.may_name(&self.record.text)
+            || self.record.envelope.app.as_ref().is_some_and(|app| self.lexicon.may_name(app.as_bytes()))
+            || self.catalogue.providers.iter().any(|p| !p.maps.is_empty());
+        self.bears_foreign_text = self.catalogue.foreign.text.iter().any(|m| m.is_match(&self.record.text));
         for (node, n) in views.nodes.iter().enumerate() {
             match &n.kind {
                 Kind::Object(object) => self.object_evidence(node, object),
@@ -155,10 +160,13 @@ impl<'a> Reading<'a> {
         }
         let words = views.slice(text.prose);
         self.hosts_in(Some(node), words, views.holder(node).is_some());
-        for marker in &self.catalogue.foreign.text {
+        for marker in self.catalogue.foreign.text.iter().filter(|_| self.bears_foreign_text) {
             if let Some(found) = marker.find(views.slice(text.whole)) {
                 self.foreign.push(format!("text {}", String::from_utf8_lossy(found.as_bytes())));
             }
+        }
+        if !self.names_somebody {
+            return;
         }
         let body = views.nodes[node].key.is_empty() || name.is(Name::BODY);
         for line in words.split(|b| *b == b'\n').take(LINES_MAX) {
@@ -185,6 +193,9 @@ impl<'a> Reading<'a> {
     /// A value or word in an identity place: names, loggers, mapped services.
     fn identity(&mut self, node: Option<NodeId>, key: &str, value: &[u8]) {
         const NAME_MAX: usize = 256;
+        if !self.names_somebody {
+            return;
+        }
         let is_name = |v: &[u8]| {
             memmem::find(v, b"://").is_none()
                 && !v.iter().any(|b| matches!(b, b'{' | b'?' | b'\n'))

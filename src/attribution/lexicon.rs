@@ -12,6 +12,8 @@ pub struct Lexicon {
     host_owners: Vec<(Option<ProviderId>, String)>,
     /// Squeezed names (`astca`) and whose they are.
     names: Vec<(Box<[u8]>, ProviderId)>,
+    /// The first letters of every name and logger, without case.
+    beginnings: AhoCorasick,
     /// Lower-case first letters of the names.
     initials: [bool; 256],
     pub loggers: Vec<(String, Option<ProviderId>)>,
@@ -48,7 +50,19 @@ impl Lexicon {
         for (name, _) in &names {
             initials[usize::from(name[0])] = true;
         }
-        Lexicon { hosts, host_owners, names, initials, loggers }
+        let beginning = |text: &str| text.bytes().take(3).collect::<Vec<u8>>();
+        let texts = names
+            .iter()
+            .map(|(n, _)| n.iter().copied().take(3).collect())
+            .chain(loggers.iter().map(|(l, _)| beginning(l)));
+        let beginnings =
+            AhoCorasick::builder().ascii_case_insensitive(true).build(texts).expect("a few short texts");
+        Lexicon { hosts, host_owners, names, beginnings, initials, loggers }
+    }
+
+    /// Whether a name or logger may stand in `text`, whole or in parts; most texts hold none.
+    pub fn may_name(&self, text: &[u8]) -> bool {
+        self.beginnings.is_match(text)
     }
 
     /// Hosts of known domains in `text`: of URLs, or, where `text` is the value of a field, standing at its start.

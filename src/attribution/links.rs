@@ -133,6 +133,7 @@ fn percent_decode(text: &[u8], plus: bool) -> Option<Vec<u8>> {
 
 /// A value that is an encoded URL or query as a whole, decoded (twice where it was encoded twice).
 pub(super) fn encoded_url(value: &[u8]) -> Option<Vec<u8>> {
+    memchr(b'%', value)?;
     let encoded = |v: &[u8]| -> bool {
         !v.iter().any(u8::is_ascii_whitespace)
             && [&b"%3A%2F%2F"[..], b"%3a%2f%2f", b"%3D", b"%3d", b"%253D", b"%253d", b"%3F", b"%3f"]

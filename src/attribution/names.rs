@@ -48,18 +48,18 @@ pub fn field(key: &[u8]) -> Field {
     if key.is_empty() || key.len() > NAME_MAX {
         return Field::default();
     }
-    let mut parts = key.rsplit(|&b| b == b'.').map(squeezed);
-    let last = parts.next().unwrap_or_default();
-    let before = parts.next();
-    let own = single(&last);
-    match before.as_deref() {
-        Some("error" | "err") if matches!(&*last, "code") => Field::ERROR.and(Field::CODE),
-        Some("error" | "err") if matches!(&*last, "type" | "message" | "msg" | "description" | "reason") => {
+    let mut parts = key.rsplit(|&b| b == b'.');
+    let (mut last, mut before) = ([0; NAME_MAX], [0; NAME_MAX]);
+    let last = squeezed(parts.next().unwrap_or_default(), &mut last);
+    let Some(parent) = parts.next().map(|part| squeezed(part, &mut before)) else { return single(last) };
+    match parent {
+        "error" | "err" if last == "code" => Field::ERROR.and(Field::CODE),
+        "error" | "err" if matches!(last, "type" | "message" | "msg" | "description" | "reason") => {
             Field::ERROR
         }
-        Some(parent) if last == "name" && single(parent).is(Field::IDENTITY) => Field::IDENTITY,
-        Some("k8s" | "kubernetes") if matches!(&*last, "pod" | "container") => Field::IDENTITY,
-        _ => own,
+        parent if last == "name" && single(parent).is(Field::IDENTITY) => Field::IDENTITY,
+        "k8s" | "kubernetes" if matches!(last, "pod" | "container") => Field::IDENTITY,
+        _ => single(last),
     }
 }
 
@@ -91,9 +91,14 @@ fn single(name: &str) -> Field {
     }
 }
 
-/// Lower-case letters and digits.
-fn squeezed(part: &[u8]) -> String {
-    part.iter().filter(|b| b.is_ascii_alphanumeric()).map(|b| b.to_ascii_lowercase() as char).collect()
+/// Lower-case letters and digits, written into `buffer`.
+fn squeezed<'b>(part: &[u8], buffer: &'b mut [u8; NAME_MAX]) -> &'b str {
+    let mut len = 0;
+    for byte in part.iter().filter(|b| b.is_ascii_alphanumeric()) {
+        buffer[len] = byte.to_ascii_lowercase();
+        len += 1;
+    }
+    std::str::from_utf8(&buffer[..len]).expect("letters and digits")
 }
 
 /// Whether a level word or number says that something failed; `None` when it is no level.

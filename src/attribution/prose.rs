@@ -101,10 +101,20 @@ static STATUS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(text).expect("a constant that compiles")
 });
 
+/// `-> 401` is the shortest text with a status in it, in bytes.
+const STATUS_TEXT_MIN: usize = 5;
+
+fn holds_three_digits(text: &[u8]) -> bool {
+    let mut digits = 0;
+    text.iter().any(|b| {
+        digits = if b.is_ascii_digit() { digits + 1 } else { 0 };
+        digits == 3
+    })
+}
+
 /// HTTP statuses that a text names as such.
 pub fn statuses(text: &[u8], out: &mut Vec<u16>) {
-    let three_digits = |w: &[u8]| w.iter().all(u8::is_ascii_digit) && matches!(w[0], b'1'..=b'5');
-    if text.len() < 7 || !text.windows(3).any(three_digits) {
+    if text.len() < STATUS_TEXT_MIN || !holds_three_digits(text) {
         return;
     }
     for found in STATUS.captures_iter(text).take(16) {

@@ -22,6 +22,10 @@ pub struct Reading<'a> {
     pub evidence: Vec<Evidence>,
     /// Markers of those who are not loaded, as words.
     pub foreign: Vec<String>,
+    /// The record may hold a name, logger or mapped service.
+    pub(super) names_somebody: bool,
+    /// It holds a text that only somebody who is not loaded writes.
+    pub(super) bears_foreign_text: bool,
     /// Tenants of operator mappings that hold here.
     pub mapped_tenants: Vec<(ProviderId, String)>,
 }
@@ -43,6 +47,8 @@ impl<'a> Reading<'a> {
             statuses: Vec::new(),
             evidence: Vec::new(),
             foreign: Vec::new(),
+            names_somebody: false,
+            bears_foreign_text: false,
             mapped_tenants: Vec::new(),
         };
         reading.read_statuses();
