@@ -100,20 +100,13 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn all(&self, hits: &[Hit]) -> Vec<Found> {
         let mut units: BTreeMap<Unit, Vec<(&Hit, Option<usize>)>> = BTreeMap::new();
-        // a unique literal beside a code is strong evidence too
-        let unique = |hit: &Hit| {
-            let beside =
-                |other: &&Hit| other.unit == hit.unit && decides(other) && other.needs == Needs::Nothing;
-            let deciding: BTreeSet<usize> = hits.iter().filter(beside).map(|other| other.provider).collect();
-            hit.needs == Needs::Strong && deciding.len() == 1 && deciding.contains(&hit.provider)
-        };
         for hit in hits {
             let same = |other: &&Hit| {
                 other.unit == hit.unit && other.literal == hit.literal && other.is_code == hit.is_code
             };
             let owners: BTreeSet<usize> = hits.iter().filter(same).map(|other| other.provider).collect();
             let proof = self.evidence.proof(self.places, hit, &owners);
-            if self.evidence.satisfies(self.places, hit, proof) || unique(hit) {
+            if Evidence::satisfies(hit, proof) {
                 units.entry(hit.unit).or_default().push((hit, proof.map(|(provider, _)| provider)));
             }
         }

@@ -83,13 +83,16 @@ impl Evidence {
         self.judge(|mark| mark.strength != Strength::Shape && !mark.local, None, owners)?.provider()
     }
 
-    /// What a form needs is evidence of its owner anywhere, or what proves it where the hit stands.
-    pub fn satisfies(&self, places: &Places, hit: &Hit, proof: Option<(usize, Strength)>) -> bool {
-        let anywhere = || self.marks.iter().any(|mark| mark.provider == Some(hit.provider));
-        hit.needs == Needs::Nothing
-            || proof.is_some_and(|(proven, _)| proven == hit.provider)
-            || anywhere()
-            || named_before(places, hit)
+    /// What a form needs is what proves its owner where the hit stands.
+    pub fn satisfies(hit: &Hit, proof: Option<(usize, Strength)>) -> bool {
+        match (hit.needs, proof) {
+            (Needs::Nothing, _) => true,
+            (Needs::Identity, Some((proven, strength))) => {
+                proven == hit.provider && strength != Strength::Shape
+            }
+            (Needs::Strong, Some((proven, _))) => proven == hit.provider,
+            (_, None) => false,
+        }
     }
 
     /// What the marks of one place say; `None` where they say nothing. Only an owner of the code can be proven: marks of
@@ -154,21 +157,6 @@ impl Judged {
 /// A view is the object itself, or one of the texts its fields hold.
 fn belongs(views: &Views, view: usize, object: usize) -> bool {
     view == object || (views.text(view).is_some() && views.owner(view) == Some(object))
-}
-
-/// The nearest name to the left, in whichever text around the hit, is the owner's.
-fn named_before(places: &Places, hit: &Hit) -> bool {
-    let mut at = hit.start;
-    for above in places.views.up(hit.view) {
-        if let Some(text) = places.views.text(above) {
-            let end = if above == hit.view { hit.end } else { at };
-            if let Some(name) = left_name(places, above, text, at, places.failing(above, at, end)) {
-                return name.providers.contains(&hit.provider);
-            }
-        }
-        at = places.views.all[above].at;
-    }
-    false
 }
 
 struct LeftName {

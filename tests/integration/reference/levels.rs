@@ -37,6 +37,8 @@ const GOOD: [&str; 9] =
 
 /// A level written in a line: warn or worse?, and where it stands.
 pub fn level_word(line: &str) -> Option<(bool, usize, usize)> {
+    // a level stands at the head of a line
+    let line = &line[..line.floor_char_boundary(160)];
     if let Some(found) = LEVEL_KLOG.captures(line) {
         return Some((&found[1] != "I", 0, found[0].len()));
     }

@@ -316,5 +316,5 @@ fn joined(catalogue: &Catalogue, line: &str, name: &str) -> bool {
     named(name)
         && line
             .match_indices(name)
-            .any(|(at, _)| JOINED.captures(&line[at + name.len()..]).is_some_and(|other| named(&other[1])))
+            .all(|(at, _)| JOINED.captures(&line[at + name.len()..]).is_some_and(|other| named(&other[1])))
 }
