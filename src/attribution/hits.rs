@@ -1,22 +1,20 @@
 //! Literals in the views → hits: what stands where, whose it may be, and in which error position.
 //!
-//! A message is looked for before URLs and bare pairs are read (a text may hold `kid=…`), a token in what is left of the
-//! text, a conjunction in the fields of one object. The longest message of a provider wins; a code inside it is part of it.
-
-use std::collections::HashMap;
+//! A message is looked for before URLs and bare pairs are read (a text may hold `kid=…`), a token (`tokens`) in what is
+//! left of the text, a conjunction (`conjunctions`) in the fields of one object. The longest message of a provider wins; a
+//! code inside it is part of it.
 
 use super::names::Field as Name;
 use super::position::Position;
 use super::prose;
 use super::reading::Reading;
+use super::spot::{FieldAt, Spot, TextAt};
 use super::views::{Format, Kind as NodeKind, MASK, NodeId, Object, Text};
 use crate::catalogue::compile::squeeze;
-use crate::catalogue::compile::{
-    Class, Conjunction, Expected, Kind, LiteralId, Owner, Pair, ProviderId, Role, RuleId,
-};
+use crate::catalogue::compile::{Class, Kind, Owner, ProviderId, RuleId};
 use crate::catalogue::schema::Needs;
 use crate::event::Label;
-use crate::matcher::{Find, Found, token_bounded};
+use crate::matcher::{Find, Found};
 
 /// What a hit is, finest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,49 +131,6 @@ impl Finder {
                 }
             }
             self.found = found;
-        }
-    }
-
-    fn conjunction(&mut self, reading: &Reading<'_>, node: NodeId, field: usize, c: &Conjunction) {
-        let anchor = &c.pairs[c.anchor];
-        for path in &anchor.names {
-            let Some(base) = base_of(reading, node, field, path) else { continue };
-            if !reading.meets(c.needs, c.provider) || !says_error(reading, base, node, field, path) {
-                continue;
-            }
-            let others = c.pairs.iter().enumerate().filter(|(i, _)| *i != c.anchor);
-            if !others.clone().all(|(_, pair)| holds(reading, base, pair)) {
-                continue;
-            }
-            let text = value_text(&anchor.value);
-            let owner = Own { provider: c.provider, rules: vec![c.rule], endpoints: Vec::new() };
-            let same = |h: &&mut Hit| {
-                h.what == What::Fields
-                    && h.unit == Unit::Object(base)
-                    && h.text == text
-                    && h.owned_by(c.provider)
-            };
-            if let Some(hit) = self.hits.iter_mut().find(same) {
-                if !hit.owners[0].rules.contains(&c.rule) {
-                    hit.owners[0].rules.push(c.rule);
-                }
-                continue;
-            }
-            self.hits.push(Hit {
-                what: What::Fields,
-                text,
-                owners: vec![owner],
-                class: Class::Unique,
-                position: Position::E1,
-                code_field: true,
-                unit: Unit::Object(base),
-                node: base,
-                at: 0,
-                beside: None,
-                needs_proof: false,
-                tentative: false,
-                literal_chars: 0,
-            });
         }
     }
 
@@ -322,230 +277,6 @@ impl Finder {
             literal_chars: literal.pattern.literal_chars(),
         })
     }
-
-    /// Codes in running text.
-    fn tokens(&mut self, reading: &Reading<'_>, place: &TextAt<'_>, text: &[u8], found: &[Found]) {
-        let is_token = |f: &&Found| reading.catalogue.literals[f.literal].kind == Kind::Token;
-        let lists = lists(text, found.iter().filter(is_token));
-        let whole_value = place.holder.is_some().then(|| trim_quotes(text));
-        for f in found.iter().filter(is_token) {
-            let inside_message = place.kept.iter().any(|(a, b)| *a <= f.start && f.end <= *b);
-            let cut = place.text.cut && f.end == text.len();
-            let listed = lists.iter().any(|(a, b)| *a <= f.start && f.start < *b);
-            // A value that is a code as a whole was judged with its field.
-            let is_value = whole_value == Some(&text[f.start..f.end]);
-            if inside_message || cut || listed || is_value {
-                continue;
-            }
-            self.token(reading, f.literal, text, Spot::Prose { place, start: f.start, end: f.end });
-        }
-    }
-
-    /// One token with the owners that look for it in this place.
-    fn token(&mut self, reading: &Reading<'_>, id: LiteralId, text: &[u8], spot: Spot<'_, '_>) {
-        let literal = &reading.catalogue.literals[id];
-        let Some((position, code_field)) = spot.position(reading, text) else { return };
-        let mut by_role: HashMap<(What, bool), Hit> = HashMap::new();
-        for owner in &literal.owners {
-            let tentative = !reading.meets_at(owner.needs, owner.provider, spot.node(), spot.at());
-            let Some(endpoints) = spot.fits(reading, owner, position) else { continue };
-            let what = match owner.role {
-                Role::Wire => What::Wire,
-                Role::Numbered => What::Numbered,
-                Role::Internal => What::Internal,
-                Role::Name => What::Name,
-                Role::Message => continue,
-            };
-            let wire_too =
-                literal.owners.iter().any(|o| o.provider == owner.provider && o.role == Role::Wire);
-            let fills = spot.fills_clause(text);
-            let everyday = owner.class == Class::Word
-                && ((position != Position::E3 && !fills) || spot.behind_status(text));
-            if (what == What::Internal && wire_too) || everyday {
-                continue;
-            }
-            let hit = by_role.entry((what, tentative)).or_insert_with(|| Hit {
-                tentative,
-                what,
-                text: lossy(literal.pattern.pieces()[0].as_ref()),
-                owners: Vec::new(),
-                class: owner.class,
-                position,
-                code_field,
-                unit: spot.unit(reading),
-                node: spot.node(),
-                at: spot.at(),
-                beside: None,
-                needs_proof: false,
-                literal_chars: 0,
-            });
-            hit.needs_proof = owner.needs != Needs::Nothing;
-            hit.class = hit.class.max(owner.class);
-            hit.beside =
-                hit.beside.or_else(|| stands_beside(reading, owner, &spot, text).then_some(owner.provider));
-            hit.owners.push(Own { provider: owner.provider, rules: owner.rules.clone(), endpoints });
-        }
-        let mut hits: Vec<Hit> = by_role.into_values().collect();
-        hits.sort_by_key(|h| h.what);
-        self.hits.extend(hits);
-    }
-
-    /// Codes of a known syntax that no rule has.
-    fn unknown_codes(&mut self, reading: &Reading<'_>, place: &TextAt<'_>, text: &[u8], found: &[Found]) {
-        for syntax in &reading.catalogue.syntaxes {
-            if place.parameter || !reading.meets(syntax.needs, syntax.provider) {
-                continue;
-            }
-            for code in syntax.regex.find_iter(text).take(64) {
-                let (start, end) = (code.start(), code.end());
-                let known = found.iter().any(|f| f.start == start && f.end == end);
-                let cut = place.text.cut && end == text.len();
-                if known || cut || !token_bounded(text, start, end) {
-                    continue;
-                }
-                // A field that says nothing of an error holds a number of somebody's.
-                let value =
-                    place.holder.is_some() && place.field.is_none() && trim_quotes(text) == &text[start..end];
-                if value {
-                    continue;
-                }
-                let Some(in_prose) = reading.prose_position(place.node, text, start, end) else { continue };
-                let position = place.field.unwrap_or(in_prose);
-                if position == Position::Outside {
-                    continue;
-                }
-                self.hits.push(Hit {
-                    what: What::Numbered,
-                    text: lossy(&text[start..end]),
-                    owners: vec![Own { provider: syntax.provider, rules: Vec::new(), endpoints: Vec::new() }],
-                    class: Class::Unique,
-                    position,
-                    code_field: false,
-                    unit: place.unit(reading, start),
-                    node: place.node,
-                    at: start,
-                    beside: None,
-                    needs_proof: false,
-                    tentative: false,
-                    literal_chars: 0,
-                });
-            }
-        }
-    }
-}
-
-/// A text that is looked through.
-struct TextAt<'t> {
-    node: NodeId,
-    text: &'t Text,
-    /// The object whose field it is.
-    holder: Option<NodeId>,
-    /// The error position of that field.
-    field: Option<Position>,
-    /// The value of a query that is no error field: only unique tokens count.
-    parameter: bool,
-    /// Spans of messages, in which codes are not looked for again.
-    kept: Vec<(usize, usize)>,
-}
-
-impl TextAt<'_> {
-    /// The object of the field, or the clause of the text: clauses end at `;`, `->` and line ends.
-    fn unit(&self, reading: &Reading<'_>, at: usize) -> Unit {
-        if let Some(object) = self.holder {
-            return Unit::Object(object);
-        }
-        let text = reading.views.slice(self.text.prose);
-        let in_message = |i: usize| self.kept.iter().any(|(a, b)| *a <= i && i < *b);
-        let ends = (0..at.min(text.len()))
-            .filter(|&i| (matches!(text[i], b';' | b'\n') || text[i..].starts_with(b"->")) && !in_message(i));
-        Unit::Clause(self.node, ends.count())
-    }
-}
-
-/// A field whose value is looked at as a whole.
-struct FieldAt<'o> {
-    node: NodeId,
-    object: &'o Object,
-    field: usize,
-    position: Position,
-    whole: bool,
-}
-
-/// Where a token stands.
-enum Spot<'a, 't> {
-    Field(FieldAt<'a>),
-    Prose { place: &'a TextAt<'t>, start: usize, end: usize },
-}
-
-impl Spot<'_, '_> {
-    /// Its error position, and whether the field is one of codes.
-    fn position(&self, reading: &Reading<'_>, text: &[u8]) -> Option<(Position, bool)> {
-        match self {
-            Spot::Field(f) => Some((f.position, f.object.fields[f.field].name.is(Name::CODE))),
-            Spot::Prose { place, start, end } => {
-                let in_prose = reading.prose_position(place.node, text, *start, *end)?;
-                if place.parameter {
-                    return Some((Position::Outside, false));
-                }
-                Some((
-                    if in_prose == Position::Outside { place.field.unwrap_or(in_prose) } else { in_prose },
-                    false,
-                ))
-            }
-        }
-    }
-
-    /// Whether the owner's forms look here; with the endpoints that the form of a field names.
-    fn fits(&self, reading: &Reading<'_>, owner: &Owner, position: Position) -> Option<Vec<Label>> {
-        let places = &owner.places;
-        if position == Position::Outside {
-            return (places.anywhere && owner.class == Class::Unique).then(Vec::new);
-        }
-        if let Spot::Field(f) = self {
-            let field = &f.object.fields[f.field];
-            let key = last_name(reading.views.slice(field.key));
-            let query = f.object.format == Format::Query;
-            let fitting = places.fields.iter().filter(|p| p.name == key && (query || !p.query_only));
-            let best = fitting.clone().find(|p| p.query_only).or_else(|| fitting.clone().next());
-            if let Some(place) = best {
-                return Some(place.endpoints.clone());
-            }
-        }
-        places.prose.then(Vec::new)
-    }
-
-    /// `403 Forbidden`
-    fn behind_status(&self, text: &[u8]) -> bool {
-        matches!(self, Spot::Prose { start, .. } if prose::behind_status(text, *start))
-    }
-
-    fn fills_clause(&self, text: &[u8]) -> bool {
-        match self {
-            Spot::Field(f) => f.whole,
-            Spot::Prose { start, end, .. } => prose::fills_clause(text, *start, *end),
-        }
-    }
-
-    fn unit(&self, reading: &Reading<'_>) -> Unit {
-        match self {
-            Spot::Field(f) => Unit::Object(f.node),
-            Spot::Prose { place, start, .. } => place.unit(reading, *start),
-        }
-    }
-
-    fn node(&self) -> NodeId {
-        match self {
-            Spot::Field(f) => f.node,
-            Spot::Prose { place, .. } => place.node,
-        }
-    }
-
-    fn at(&self) -> usize {
-        match self {
-            Spot::Field(f) => f.object.fields[f.field].at,
-            Spot::Prose { start, .. } => *start,
-        }
-    }
 }
 
 /// `[code] text` and `"code" "text"`: the text stands written behind its code.
@@ -573,154 +304,12 @@ fn covers(reading: &Reading<'_>, k: &Found, f: &Found) -> bool {
     shares && k.start <= f.start && f.end <= k.end && !equal
 }
 
-/// Codes that make a list.
-const CODES_MIN: usize = 3;
-
-/// Spans of three or more codes with nothing but list marks between them, or between the same brackets and commas.
-fn lists<'f>(text: &[u8], tokens: impl Iterator<Item = &'f Found>) -> Vec<(usize, usize)> {
-    let mut all = Vec::new();
-    let mut lists = Vec::new();
-    let mut run: Vec<(usize, usize)> = Vec::new();
-    let mut close = |run: &mut Vec<(usize, usize)>| {
-        if run.len() >= CODES_MIN {
-            lists.push((run[0].0, run[run.len() - 1].1));
-        }
-        run.clear();
-    };
-    for f in tokens {
-        all.push((f.start, f.end));
-        match run.last() {
-            Some(&(start, end)) if f.start < end => {
-                // A longer code at the same place.
-                if f.start == start && f.end > end {
-                    let last = run.len() - 1;
-                    run[last].1 = f.end;
-                }
-                continue;
-            }
-            Some(&(_, end)) if !prose::is_list_gap(&text[end..f.start]) => close(&mut run),
-            _ => {}
-        }
-        run.push((f.start, f.end));
-    }
-    close(&mut run);
-    lists.extend(bracketed(text, &all));
-    lists
-}
-
-/// `[a, b, more words, c]`: brackets around three or more codes.
-fn bracketed(text: &[u8], tokens: &[(usize, usize)]) -> Vec<(usize, usize)> {
-    let mut lists: Vec<(usize, usize, usize)> = Vec::new();
-    for &(start, end) in tokens {
-        let open = text[..start].iter().rposition(|b| matches!(b, b'[' | b']')).filter(|&i| text[i] == b'[');
-        match (open, lists.last_mut()) {
-            (Some(open), Some(last)) if last.0 == open && text[last.1..start].contains(&b',') => {
-                last.1 = end;
-                last.2 += 1;
-            }
-            (Some(open), _) => lists.push((open, end, 1)),
-            (None, _) => {}
-        }
-    }
-    lists.into_iter().filter(|(_, _, codes)| *codes >= CODES_MIN).map(|(open, end, _)| (open, end)).collect()
-}
-
-/// A text that proves the owner stands near the token, or is the value of a field of the same object.
-fn stands_beside(reading: &Reading<'_>, owner: &Owner, spot: &Spot<'_, '_>, text: &[u8]) -> bool {
-    const BEFORE: usize = 40;
-    const AFTER: usize = 60;
-    let in_object = |object: NodeId, word: &[u8]| {
-        let fields = reading.views.object_of(object).map(|o| &o.fields[..]).unwrap_or_default();
-        fields.iter().any(|f| f.value.is_some_and(|v| reading.views.slice(v) == word))
-    };
-    owner.beside.iter().any(|word| {
-        let word = word.as_bytes();
-        match spot {
-            Spot::Field(f) => in_object(f.node, word),
-            Spot::Prose { place, start, end } => {
-                let near = prose::clause_around(text, *start, *end, BEFORE, AFTER);
-                let bounded = |at: usize| {
-                    let free = |b: Option<&u8>| !b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-                    free(at.checked_sub(1).and_then(|i| near.get(i))) && free(near.get(at + word.len()))
-                };
-                memchr::memmem::find_iter(near, word).any(bounded)
-                    || place.holder.is_some_and(|o| in_object(o, word))
-            }
-        }
-    })
-}
-
-/// The object from which `path` leads to field `field` of `node`.
-fn base_of(reading: &Reading<'_>, node: NodeId, field: usize, path: &[String]) -> Option<NodeId> {
-    let views = reading.views;
-    let key = views.slice(views.object_of(node)?.fields[field].key);
-    if key == path.join(".").as_bytes() {
-        return Some(node);
-    }
-    let (last, parents) = path.split_last()?;
-    if key != last.as_bytes() {
-        return None;
-    }
-    let mut at = node;
-    for name in parents.iter().rev() {
-        if views.slice(views.nodes[at].key) != name.as_bytes() {
-            return None;
-        }
-        at = views.nodes[at].parent.filter(|&p| views.object_of(p).is_some())?;
-    }
-    Some(at)
-}
-
-/// A path that the pack spells out is an error position, a single field where it is one or another of its object is.
-fn says_error(reading: &Reading<'_>, base: NodeId, node: NodeId, field: usize, path: &[String]) -> bool {
-    let fields = |n: NodeId| reading.views.object_of(n).map(|o| &o.fields[..]).unwrap_or_default();
-    let anchor = fields(node).get(field).is_some_and(|f| reading.field_position(node, f.name).is_some());
-    path.len() > 1 || anchor || fields(base).iter().any(|f| f.name.is(Name::ERROR) && f.value.is_some())
-}
-
-/// One of the pair's fields stands in `base` with the expected value.
-fn holds(reading: &Reading<'_>, base: NodeId, pair: &Pair) -> bool {
-    pair.names
-        .iter()
-        .any(|path| values_at(reading, base, path).iter().any(|value| matches(&pair.value, value)))
-}
-
-fn values_at<'v>(reading: &Reading<'v>, base: NodeId, path: &[String]) -> Vec<&'v [u8]> {
-    let views = reading.views;
-    let Some(object) = views.object_of(base) else { return Vec::new() };
-    let joined = path.join(".");
-    let direct = object.fields.iter().filter(|f| views.slice(f.key) == joined.as_bytes());
-    let mut values: Vec<&[u8]> = direct.filter_map(|f| f.value).map(|v| views.slice(v)).collect();
-    if let [first, rest @ ..] = path
-        && !rest.is_empty()
-    {
-        let inner = views.nodes[base].kids.iter().filter(|&&k| {
-            views.object_of(k).is_some() && views.slice(views.nodes[k].key) == first.as_bytes()
-        });
-        values.extend(inner.flat_map(|&k| values_at(reading, k, rest)));
-    }
-    values
-}
-
-fn matches(expected: &Expected, value: &[u8]) -> bool {
-    match expected {
-        Expected::Exactly(text) => value == text.as_bytes(),
-        Expected::Prefix(text) => value.starts_with(text.as_bytes()),
-    }
-}
-
-fn value_text(expected: &Expected) -> String {
-    match expected {
-        Expected::Exactly(text) | Expected::Prefix(text) => text.clone(),
-    }
-}
-
 /// The last part of a dotted field name, without case and separators.
-fn last_name(key: &[u8]) -> String {
+pub(super) fn last_name(key: &[u8]) -> String {
     squeeze(&lossy(key.rsplit(|b| *b == b'.').next().unwrap_or_default()))
 }
 
-fn trim_quotes(value: &[u8]) -> &[u8] {
+pub(super) fn trim_quotes(value: &[u8]) -> &[u8] {
     let mut value = value.trim_ascii();
     while let [b'"' | b'\'', rest @ ..] = value {
         value = rest;

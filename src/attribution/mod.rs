@@ -1,10 +1,11 @@
 //! Hit records → verdicts: whose error it is, which code, which tenant, or that it cannot be known.
 //!
 //! The steps of one record: `views` reads it as a tree of texts and objects, `evidence` gathers what speaks for whom,
-//! `hits` finds the literals of the packs and their error positions, `decide` weighs, `tenant` names the customer.
-//! [`Attributor`] owns the buffers. The rules are data (`catalogue`); no provider is named here. A wrong provider is
-//! worse than none.
+//! `hits` finds the literals of the packs and their error positions, `decide` takes each object and clause through
+//! `prove` (whose it is) and `settle` (which code), `tenant` names the customer. [`Attributor`] owns the buffers. The
+//! rules are data (`catalogue`); no provider is named here. A wrong provider is worse than none.
 
+mod conjunctions;
 mod decide;
 mod evidence;
 mod hits;
@@ -14,9 +15,14 @@ mod names;
 mod objects;
 mod pairs;
 mod position;
+mod printed;
 mod prose;
+mod prove;
 mod reading;
+mod settle;
+mod spot;
 mod tenant;
+mod tokens;
 mod views;
 
 use crate::catalogue::Catalogue;

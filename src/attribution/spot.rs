@@ -1,0 +1,157 @@
+//! Where a literal stands: a field looked at as a whole, or a place in a text; and what that place makes of it.
+//!
+//! A spot knows its error position, its unit of decision (an object, or a clause of a text), and which forms of an owner
+//! look there. It holds no literal itself.
+
+use super::hits::{Unit, last_name};
+use super::names::Field as Name;
+use super::position::Position;
+use super::prose;
+use super::reading::Reading;
+use super::views::{Format, NodeId, Object, Text};
+use crate::catalogue::compile::{Class, Owner};
+use crate::event::Label;
+
+/// A text that is looked through.
+pub(super) struct TextAt<'t> {
+    pub(super) node: NodeId,
+    pub(super) text: &'t Text,
+    /// The object whose field it is.
+    pub(super) holder: Option<NodeId>,
+    /// The error position of that field.
+    pub(super) field: Option<Position>,
+    /// The value of a query that is no error field: only unique tokens count.
+    pub(super) parameter: bool,
+    /// Spans of messages, in which codes are not looked for again.
+    pub(super) kept: Vec<(usize, usize)>,
+}
+
+impl TextAt<'_> {
+    /// The object of the field, or the clause of the text: clauses end at `;`, `->` and line ends.
+    pub(super) fn unit(&self, reading: &Reading<'_>, at: usize) -> Unit {
+        if let Some(object) = self.holder {
+            return Unit::Object(object);
+        }
+        let text = reading.views.slice(self.text.prose);
+        let in_message = |i: usize| self.kept.iter().any(|(a, b)| *a <= i && i < *b);
+        let ends = (0..at.min(text.len()))
+            .filter(|&i| (matches!(text[i], b';' | b'\n') || text[i..].starts_with(b"->")) && !in_message(i));
+        Unit::Clause(self.node, ends.count())
+    }
+}
+
+/// A field whose value is looked at as a whole.
+pub(super) struct FieldAt<'o> {
+    pub(super) node: NodeId,
+    pub(super) object: &'o Object,
+    pub(super) field: usize,
+    pub(super) position: Position,
+    pub(super) whole: bool,
+}
+
+/// Where a token stands.
+pub(super) enum Spot<'a, 't> {
+    Field(FieldAt<'a>),
+    Prose { place: &'a TextAt<'t>, start: usize, end: usize },
+}
+
+impl Spot<'_, '_> {
+    /// Its error position, and whether the field is one of codes.
+    pub(super) fn position(&self, reading: &Reading<'_>, text: &[u8]) -> Option<(Position, bool)> {
+        match self {
+            Spot::Field(f) => Some((f.position, f.object.fields[f.field].name.is(Name::CODE))),
+            Spot::Prose { place, start, end } => {
+                let in_prose = reading.prose_position(place.node, text, *start, *end)?;
+                if place.parameter {
+                    return Some((Position::Outside, false));
+                }
+                Some((
+                    if in_prose == Position::Outside { place.field.unwrap_or(in_prose) } else { in_prose },
+                    false,
+                ))
+            }
+        }
+    }
+
+    /// Whether the owner's forms look here; with the endpoints that the form of a field names.
+    pub(super) fn fits(
+        &self,
+        reading: &Reading<'_>,
+        owner: &Owner,
+        position: Position,
+    ) -> Option<Vec<Label>> {
+        let places = &owner.places;
+        if position == Position::Outside {
+            return (places.anywhere && owner.class == Class::Unique).then(Vec::new);
+        }
+        if let Spot::Field(f) = self {
+            let field = &f.object.fields[f.field];
+            let key = last_name(reading.views.slice(field.key));
+            let query = f.object.format == Format::Query;
+            let fitting = places.fields.iter().filter(|p| p.name == key && (query || !p.query_only));
+            let best = fitting.clone().find(|p| p.query_only).or_else(|| fitting.clone().next());
+            if let Some(place) = best {
+                return Some(place.endpoints.clone());
+            }
+        }
+        places.prose.then(Vec::new)
+    }
+
+    /// `403 Forbidden`
+    pub(super) fn behind_status(&self, text: &[u8]) -> bool {
+        matches!(self, Spot::Prose { start, .. } if prose::behind_status(text, *start))
+    }
+
+    pub(super) fn fills_clause(&self, text: &[u8]) -> bool {
+        match self {
+            Spot::Field(f) => f.whole,
+            Spot::Prose { start, end, .. } => prose::fills_clause(text, *start, *end),
+        }
+    }
+
+    pub(super) fn unit(&self, reading: &Reading<'_>) -> Unit {
+        match self {
+            Spot::Field(f) => Unit::Object(f.node),
+            Spot::Prose { place, start, .. } => place.unit(reading, *start),
+        }
+    }
+
+    pub(super) fn node(&self) -> NodeId {
+        match self {
+            Spot::Field(f) => f.node,
+            Spot::Prose { place, .. } => place.node,
+        }
+    }
+
+    pub(super) fn at(&self) -> usize {
+        match self {
+            Spot::Field(f) => f.object.fields[f.field].at,
+            Spot::Prose { start, .. } => *start,
+        }
+    }
+}
+
+/// A text that proves the owner stands near the token, or is the value of a field of the same object.
+pub(super) fn stands_beside(reading: &Reading<'_>, owner: &Owner, spot: &Spot<'_, '_>, text: &[u8]) -> bool {
+    const BEFORE: usize = 40;
+    const AFTER: usize = 60;
+    let in_object = |object: NodeId, word: &[u8]| {
+        let fields = reading.views.object_of(object).map(|o| &o.fields[..]).unwrap_or_default();
+        fields.iter().any(|f| f.value.is_some_and(|v| reading.views.slice(v) == word))
+    };
+    owner.beside.iter().any(|word| {
+        let word = word.as_bytes();
+        match spot {
+            Spot::Field(f) => in_object(f.node, word),
+            Spot::Prose { place, start, end } => {
+                let near = prose::clause_around(text, *start, *end, BEFORE, AFTER);
+                let bounded = |at: usize| {
+                    let free = |b: Option<&u8>| !b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+                    free(at.checked_sub(1).and_then(|i| near.get(i))) && free(near.get(at + word.len()))
+                };
+                memchr::memmem::find_iter(near, word).any(bounded)
+                    || place.holder.is_some_and(|o| in_object(o, word))
+            }
+        }
+    })
+}
