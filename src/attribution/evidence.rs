@@ -178,13 +178,14 @@ impl<'a> Reading<'a> {
     fn line_identities(&mut self, node: NodeId, line: &[u8], body: bool) {
         let mut places: Vec<&[u8]> = Vec::new();
         if body && let Some((_, at)) = prose::level(line) {
-            places.extend(identifier_before(&line[..at.start]));
-            places.extend(identifier_after(&line[at.end..]));
+            // A path or URL there is no name; the package of a file is looked for below.
+            let plain = |word: &&[u8]| memchr::memchr(b'/', word).is_none();
+            places.extend(identifier_before(&line[..at.start]).filter(plain));
+            places.extend(identifier_after(&line[at.end..]).filter(plain));
         }
         written_names(line, &mut places);
         for place in places {
-            let slashed = memchr::memchr(b'/', place).is_some() && self.lexicon.names_in(place).len() > 1;
-            if !slashed && !is_joined(self.lexicon, line, place) {
+            if !is_joined(self.lexicon, line, place) {
                 self.identity(Some(node), "text", place);
             }
         }
@@ -321,12 +322,12 @@ fn written_names<'l>(line: &'l [u8], out: &mut Vec<&'l [u8]>) {
         let bracketed = matches!((before, after), (Some(b'['), Some(b']')) | (Some(b'('), Some(b')')));
         let frame = line[..at].trim_ascii() == b"at";
         let dashed = line[at + len..].starts_with(b" - ") && matches!(before, None | Some(b' ' | b']'));
-        if (bracketed && word[0].is_ascii_alphabetic())
+        let named = (bracketed && word[0].is_ascii_alphabetic())
             || is_class_name(word)
             || is_exception(line, at, word)
             || frame
-            || dashed
-        {
+            || dashed;
+        if named && memchr::memchr(b'/', word).is_none() {
             out.push(word);
         }
         out.extend(package_of(word));

@@ -97,14 +97,14 @@ impl Finder {
         self.signs.clear();
         for node in 0..reading.views.nodes.len() {
             match &reading.views.nodes[node].kind {
-                NodeKind::Object(object) => self.object(reading, matcher, node, object),
+                NodeKind::Object(object) => self.object(reading, node, object),
                 NodeKind::Text(text) => self.text(reading, matcher, node, text),
             }
         }
     }
 
     /// Values of fields that are a code as a whole, and conjunctions of fields.
-    fn object(&mut self, reading: &Reading<'_>, matcher: &dyn Find, node: NodeId, object: &Object) {
+    fn object(&mut self, reading: &Reading<'_>, node: NodeId, object: &Object) {
         for (index, field) in object.fields.iter().enumerate() {
             let Some(span) = field.value else { continue };
             let value = trim_quotes(reading.views.slice(span));
@@ -119,18 +119,11 @@ impl Finder {
             if field.name.is(Name::NOWHERE) || object.format == Format::Envelope {
                 continue;
             }
-            let position = reading.field_position(node, field.name).unwrap_or(Position::Outside);
-            // Numbers have no text of their own below them, so the literals are looked for here.
-            let mut found = std::mem::take(&mut self.found);
-            matcher.find(reading.catalogue, value, &mut found);
-            for f in found.iter().filter(|f| f.start == 0 && f.end == value.len()) {
-                let literal = &reading.catalogue.literals[f.literal];
-                if literal.kind == Kind::Token {
-                    let place = FieldAt { node, object, field: index, position, whole: true };
-                    self.token(reading, f.literal, value, Spot::Field(place));
-                }
+            if let Some(&literal) = reading.catalogue.tokens.get(value) {
+                let position = reading.field_position(node, field.name).unwrap_or(Position::Outside);
+                let place = FieldAt { node, object, field: index, position, whole: true };
+                self.token(reading, literal, value, Spot::Field(place));
             }
-            self.found = found;
         }
     }
 

@@ -12,7 +12,7 @@ pub struct Lexicon {
     host_owners: Vec<(Option<ProviderId>, String)>,
     /// Squeezed names (`astca`) and whose they are.
     names: Vec<(Box<[u8]>, ProviderId)>,
-    /// The first letters of every name and logger, without case.
+    /// The first letters of every name, and every logger, without case.
     beginnings: AhoCorasick,
     /// Lower-case first letters of the names.
     initials: [bool; 256],
@@ -50,11 +50,9 @@ impl Lexicon {
         for (name, _) in &names {
             initials[usize::from(name[0])] = true;
         }
-        let beginning = |text: &str| text.bytes().take(3).collect::<Vec<u8>>();
-        let texts = names
-            .iter()
-            .map(|(n, _)| n.iter().copied().take(3).collect())
-            .chain(loggers.iter().map(|(l, _)| beginning(l)));
+        // The parts of a name may be written apart, a logger is always whole.
+        let texts =
+            names.iter().map(|(n, _)| &n[..n.len().min(3)]).chain(loggers.iter().map(|(l, _)| l.as_bytes()));
         let beginnings =
             AhoCorasick::builder().ascii_case_insensitive(true).build(texts).expect("a few short texts");
         Lexicon { hosts, host_owners, names, beginnings, initials, loggers }

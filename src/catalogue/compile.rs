@@ -128,6 +128,8 @@ impl Builder {
                 }
             }
         }
+        let tokens = self.out.literals.iter().enumerate().filter(|(_, l)| l.kind == Kind::Token);
+        self.out.tokens = tokens.map(|(id, l)| (l.pattern.pieces()[0].clone(), id)).collect();
         self.out
     }
 }

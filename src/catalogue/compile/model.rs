@@ -21,7 +21,9 @@ pub struct Catalogue {
     pub literals: Vec<Literal>,
     pub conjunctions: Vec<Conjunction>,
     /// Anchor value → conjunctions.
-    pub by_value: HashMap<Box<[u8]>, Vec<usize>>,
+    pub by_value: HashMap<Box<[u8]>, Vec<usize>, foldhash::fast::RandomState>,
+    /// Tokens by their text, for values that are one as a whole.
+    pub tokens: HashMap<Box<[u8]>, LiteralId, foldhash::fast::RandomState>,
     pub syntaxes: Vec<Syntax>,
     pub foreign: Foreign,
     /// What is said of each code, for people and for `faultline_code_info`.
