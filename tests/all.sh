@@ -8,7 +8,8 @@
 # the sum: single tests as cargo counts them, and every other step as one.
 #
 #   CARGO_TARGET_DIR        where to build (cargo's own; default ./target)
-#   FAULTLINE_DIFF_LINES    generated lines that the plain reference judges too (default 1000000), _SEED another stream
+#   FAULTLINE_NAIVE_LINES   generated lines that are searched plainly as well (default 1000000), _SEED another stream
+#   FAULTLINE_DIFF_LINES    generated lines that an independent reading judges too (default 200000), _SEED another stream
 #   FAULTLINE_FUZZ_RECORDS  records of the fuzz (default 300000)
 #   FAULTLINE_FUZZ_SEED     another stream of them
 
@@ -123,8 +124,10 @@ else
 fi
 RUSTDOCFLAGS="-D warnings" step "documentation" cargo doc --locked --no-deps --document-private-items
 step "tests" cargo test --locked --no-fail-fast
-FAULTLINE_DIFF_LINES="${FAULTLINE_DIFF_LINES:-1000000}" \
-    step "differential" cargo test --locked --test integration -- --nocapture differential::the_engine_and_the_reference
+FAULTLINE_NAIVE_LINES="${FAULTLINE_NAIVE_LINES:-1000000}" \
+    step "plain search" cargo test --locked --test integration -- --nocapture naive::
+FAULTLINE_DIFF_LINES="${FAULTLINE_DIFF_LINES:-200000}" \
+    step "independent reading" cargo test --locked --test integration -- --nocapture differential::the_engine
 FAULTLINE_FUZZ_RECORDS="${FAULTLINE_FUZZ_RECORDS:-300000}" \
     step "fuzz" cargo test --locked --test integration -- --nocapture fuzz::
 step "benchmark counts" cargo test --locked --bench pipeline

@@ -1,6 +1,6 @@
-//! The scan that sees every byte: one automaton of all windows, four places of the chunk at a time.
+//! The scan that sees every byte: one automaton of all windows, eight places of the chunk at a time.
 //!
-//! A table-driven automaton waits for memory at each byte; walking four stretches of the text in turn lets the waits
+//! A table-driven automaton waits for memory at each byte; walking eight stretches of the text in turn lets the waits
 //! overlap (measured in `benches/`). [`Prefilter`] is the seam for another engine.
 
 use aho_corasick::automaton::{Automaton as _, StateID};
@@ -19,7 +19,7 @@ pub trait Prefilter {
     fn scan(&self, text: &[u8], out: &mut Vec<Candidate>);
 }
 
-const LANES: usize = 4;
+const LANES: usize = 8;
 
 pub struct Automaton {
     dfa: dfa::DFA,

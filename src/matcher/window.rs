@@ -45,6 +45,7 @@ const COMMON: &[&str] = &[
     "device",
     "document",
     "email",
+    "endpoint",
     "environment",
     "error",
     "event",
