@@ -34,7 +34,7 @@ pub fn load(flags: &Flags) -> anyhow::Result<Settings> {
 fn wrong(what: &'static str) -> impl Fn(Diagnostics) -> anyhow::Error {
     move |findings| {
         let findings = findings.to_string();
-        anyhow!("the {what} is wrong; nothing was started\n{}", findings.trim_end())
+        anyhow!("the {what} cannot be used; nothing was started\n{}", findings.trim_end())
     }
 }
 
