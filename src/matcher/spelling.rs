@@ -18,7 +18,9 @@ const BACKSLASHES_MAX: usize = 64;
 pub fn plausible(catalogue: &Catalogue, entry: &Entry, text: &[u8], start: usize) -> bool {
     let Some(at) = start.checked_sub(entry.offset - entry.run.start) else { return false };
     let run = entry.run.clone();
-    if text.get(at..at + run.len()) != Some(&entry.text[run.clone()]) {
+    if !neighbours_fit(&entry.text, &run, text, at)
+        || text.get(at..at + run.len()) != Some(&entry.text[run.clone()])
+    {
         return false;
     }
     let (first, last) = match entry.target {
@@ -36,6 +38,21 @@ pub fn plausible(catalogue: &Catalogue, entry: &Entry, text: &[u8], start: usize
         .is_some_and(|at| !first || !is_plain_first(piece) || left_free(text, at))
         && forward(piece, run.end, text, at + run.len())
             .is_some_and(|end| !last || !is_plain_last(piece) || !is_word(text.get(end).copied()))
+}
+
+/// The letters across a plain blank on either side of the run: one byte each refuses nearly all of what common words
+/// bring up, before anything longer is compared.
+fn neighbours_fit(piece: &[u8], run: &Range<usize>, text: &[u8], at: usize) -> bool {
+    if let Some([far, b' ']) = run.start.checked_sub(2).map(|i| [piece[i], piece[i + 1]])
+        && let Some([there, b' ']) = at.checked_sub(2).map(|i| [text[i], text[i + 1]])
+        && is_plain(far)
+        && there != far
+    {
+        return false;
+    }
+    let end = at + run.len();
+    let (near, there) = (piece.get(run.end..run.end + 2), text.get(end..end + 2));
+    !matches!((near, there), (Some([b' ', near]), Some([b' ', there])) if is_plain(*near) && near != there)
 }
 
 fn is_plain_first(piece: &[u8]) -> bool {
