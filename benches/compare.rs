@@ -144,46 +144,60 @@ fn error_line(dice: &mut Dice, answers: &[(String, String)], out: &mut String) {
     };
 }
 
+const AGENT: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+
+/// A line of a healthy service, about as long as service logs are (280 bytes in the mean).
 fn noise_line(dice: &mut Dice, out: &mut String) {
-    let (service, ms, n) = (dice.pick(&SERVICES), dice.below(900), 4 + dice.below(9));
+    let (service, ms, n) = (dice.pick(&SERVICES), dice.below(900), 8 + dice.below(14));
     let _ = match dice.below(6) {
         0 | 1 => writeln!(
             out,
-            "{{\"timestamp\":\"2026-11-20T09:14:{:02}.{ms:03}Z\",\"level\":\"{}\",\"service\":\"{service}\",\"tenant\":\"t-{}\",\"trace_id\":\"{}{}\",\"msg\":\"{}\",\"duration_ms\":{ms}}}",
+            "{{\"timestamp\":\"2026-11-20T09:14:{:02}.{ms:03}Z\",\"level\":\"{}\",\"service\":\"{service}\",\"tenant\":\"t-{}\",\"trace_id\":\"{}{}\",\"span_id\":\"{}\",\"msg\":\"{}\",\"duration_ms\":{ms},\"http\":{{\"method\":\"GET\",\"path\":\"/v2/{}/{}\",\"bytes\":{},\"user_agent\":\"okhttp/4.12\"}}}}",
             dice.below(60),
             dice.pick(&["INFO", "DEBUG", "WARN"]),
             dice.below(200),
             dice.hex(),
             dice.hex(),
-            dice.words(n)
+            dice.hex(),
+            dice.words(n),
+            dice.pick(&WORDS),
+            dice.below(999_999),
+            dice.below(90_000)
         ),
         2 => writeln!(
             out,
-            "10.{}.3.{} - - [20/Nov/2026:09:14:10 +0000] \"GET /api/v2/{}/{} HTTP/1.1\" 200 {ms} \"-\" \"Mozilla/5.0 (X11; Linux x86_64)\"",
+            "10.{}.3.{} - - [20/Nov/2026:09:14:10 +0000] \"GET /api/v2/{}/{}?page={} HTTP/1.1\" 200 {ms} \"https://app.acme.example/{}\" \"{AGENT}\"",
             dice.below(200),
             dice.below(200),
             dice.pick(&WORDS),
-            dice.below(999_999)
+            dice.below(999_999),
+            dice.below(40),
+            dice.pick(&WORDS)
         ),
         3 => writeln!(
             out,
-            "2026-11-20T09:14:07.{ms:03}Z  INFO 1 --- [nio-8080-exec-{}] c.acme.{service}.Handler : {} id={}",
+            "2026-11-20T09:14:07.{ms:03}Z  INFO 1 --- [nio-8080-exec-{}] c.acme.{service}.web.RequestHandler : {} correlation={} {}",
             dice.below(20),
             dice.words(n),
-            dice.hex()
+            dice.hex(),
+            dice.words(n)
         ),
         4 => writeln!(
             out,
-            "ts=2026-11-20T09:14:12Z level=info svc={service} msg=\"{}\" request_id={} took={ms}ms",
-            dice.words(n),
+            "ts=2026-11-20T09:14:12Z level=info svc={service} caller=handler.go:{} msg=\"{}\" request_id={} trace={} took={ms}ms region=eu-north-1",
+            dice.below(900),
+            dice.words(n + 8),
+            dice.hex(),
             dice.hex()
         ),
         _ => writeln!(
             out,
-            "Nov 20 09:14:09 node{} {service}[{}]: {}",
+            "Nov 20 09:14:09 node{} {service}[{}]: {} id={}",
             dice.below(9),
             dice.below(30_000),
-            dice.words(n)
+            dice.words(2 * n),
+            dice.hex()
         ),
     };
 }
@@ -259,7 +273,7 @@ fn main() {
     println!(
         "{mib} MiB, {errors} error lines; rg counts {} lines; scan says {}",
         counted.trim(),
-        found["totals"]
+        found["lines"]
     );
     assert!(counted.trim().parse::<u64>().is_ok_and(|n| n >= errors / 2), "rg sees the errors");
     let mut ratios: Vec<f64> = (0..runs)
