@@ -5,6 +5,8 @@
 //! we are faster. ripgrep (`rg -c -F -f LITERALS FILE`) only counts lines; `scan` says whose errors they are. Asserts
 //! that both see the errors. Compare ratios of one run only: absolute times mean nothing on a shared machine.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
