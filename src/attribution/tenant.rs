@@ -54,7 +54,11 @@ fn field(reading: &Reading<'_>, providers: &[ProviderId], nearest: NodeId) -> Op
                 .iter()
                 .rev()
                 .find(|f| f.value.is_some() && views.slice(f.key) == name.as_bytes())?;
-            Some(lossy(views.slice(field.value?)))
+            // `tenant=acme: text` names acme.
+            let value = lossy(views.slice(field.value?));
+            let end =
+                if object.format == Format::Pairs { value.trim_end_matches(':').len() } else { value.len() };
+            Some(value[..end].to_owned())
         })
     };
     let beside = |node: NodeId| {

@@ -51,7 +51,6 @@ pub fn files() -> &'static [RuleFile] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::diagnostic::Locator;
     use crate::catalogue::load::{load, pack_identity};
     use std::collections::BTreeMap;
     use std::path::Path;
@@ -102,27 +101,5 @@ mod tests {
         let shipped = load(files(), &[]).unwrap();
         let checked = load(&[], files()).unwrap();
         assert_eq!(format!("{shipped:?}"), format!("{checked:?}"));
-    }
-
-    /// `cargo test --release --lib -- --ignored --nocapture the_time`
-    #[test]
-    #[ignore = "a measurement"]
-    fn the_time_that_loading_takes_is_printed() {
-        for round in 0..12 {
-            let start = std::time::Instant::now();
-            let rules = load(files(), &[]).unwrap();
-            let shipped = start.elapsed();
-            let start = std::time::Instant::now();
-            load(&[], files()).unwrap();
-            let linted = start.elapsed();
-            let start = std::time::Instant::now();
-            let trees: Vec<_> = files().iter().map(|file| Locator::parse(&file.name, &file.text)).collect();
-            let yaml = start.elapsed();
-            println!(
-                "{round}: shipped {shipped:?}, YAML alone {yaml:?} of {} files, linted {linted:?}",
-                trees.len()
-            );
-            drop(rules);
-        }
     }
 }

@@ -1,3 +1,5 @@
+//! What a configuration may say, what is refused with place and hint, and that the example equals the defaults.
+
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../deploy/faultline.yaml");
