@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalogue::schema::Severity;
-use crate::commands::{Outcome, Trouble, check, classify, demo, logging, run, scan};
+use crate::commands::{Outcome, Trouble, check, classify, demo, logging, run, scan, test};
 use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel};
 use crate::event::Verdict;
 
@@ -70,6 +70,8 @@ enum Command {
     Classify(Classify),
     /// Say everything that is wrong with configurations and rule files
     Check(Check),
+    /// Run the tests of rule files and case files
+    Test(Test),
 }
 
 #[derive(Debug, Args)]
@@ -188,14 +190,33 @@ struct Classify {
 /// packs as if they lay in a rule directory. Without a file: what --config.file and --rules.dir name.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  faultline check --config.file /etc/faultline/faultline.yaml\n  \
-    faultline check faultline.yaml rules/okta-overlay.yaml\n  \
+    faultline check faultline.yaml rules/okta-overlay.yaml\n  faultline check --lint my-rules/\n  \
     faultline check --format json overlay.yaml | jq -r '.findings[].message'")]
 struct Check {
     /// Configurations, rule files, or directories of them
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Also say what is allowed and likely a mistake: texts of several packs, rules that nothing finds, wide hosts
+    #[arg(long)]
+    lint: bool,
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     format: CheckFormat,
+}
+
+/// The tests that stand in rule files, and case files (*.jsonl: a record a line with the verdicts it must give). A directory
+/// may hold both; its rule files are loaded beside the built-in ones, or in the place of those they replace. Without a
+/// name, the tests of the built-in packs and of --rules.dir run. A failing test shows what was expected beside what came.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  faultline test\n  faultline test my-rules/\n  \
+    faultline test my-rules/tollgate.yaml cases/tollgate.jsonl\n  faultline test my-rules/ --filter TG-1001\n\n\
+    Exit codes: 0 all passed; 1 some failed; 2 nothing could be run.")]
+struct Test {
+    /// Directories of rule files and case files, or such files
+    #[arg(value_name = "DIR|FILE")]
+    inputs: Vec<PathBuf>,
+    /// Run only tests whose file, name or line holds this text
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -230,7 +251,7 @@ impl Invocation {
                 flags.linger = run.linger;
                 flags.inputs = run.inputs.clone();
             }
-            Command::Scan(_) | Command::Classify(_) => {}
+            Command::Scan(_) | Command::Classify(_) | Command::Test(_) => {}
             // Reports what it finds in the configuration itself.
             Command::Check(check) => return check::run(&flags, &check.options()),
         }
@@ -242,6 +263,9 @@ impl Invocation {
             Command::Scan(scan) => scan::run(&settings, &scan.options()),
             Command::Classify(classify) => classify::run(&settings, &classify.options()),
             Command::Check(_) => unreachable!("it ran already"),
+            Command::Test(test) => {
+                test::run(&settings, &test::Options { inputs: test.inputs, filter: test.filter })
+            }
         }
     }
 }
@@ -278,6 +302,7 @@ impl Check {
     fn options(&self) -> check::Options {
         check::Options {
             files: self.files.clone(),
+            lint: self.lint,
             format: match self.format {
                 CheckFormat::Text => check::Format::Text,
                 CheckFormat::Json => check::Format::Json,

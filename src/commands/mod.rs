@@ -10,6 +10,7 @@ pub mod scan;
 pub mod run;
 pub mod demo;
 pub mod check;
+pub mod test;
 
 use std::io;
 use std::process::ExitCode;

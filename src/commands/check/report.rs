@@ -33,6 +33,9 @@ pub(super) fn text(findings: &Findings, summary: &Summary) -> io::Result<()> {
         counted(number(summary.overlays), "overlay", "overlays"),
         counted(number(summary.sources), "source", "sources"),
     )?;
+    if let Some(accepted) = summary.accepted_overlaps {
+        writeln!(out, "{}", counted(number(accepted), "accepted overlap", "accepted overlaps"))?;
+    }
     writeln!(out, "{errors}, {warnings}")
 }
 
