@@ -1,6 +1,8 @@
 //! The command line: flags → [`Invocation`]. The only file that knows the argument parser. Flags with dots are spelled
 //! as Prometheus spells its own. A usage error ends the process with 2, `--help` and `--version` with 0.
 
+mod paper;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -60,14 +62,12 @@ enum TextOrJson {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show it at work on a built-in log stream
     Demo(Demo),
-    /// Read a log as it is written, count, and serve /metrics
     Run(Run),
-    /// Read finished logs once and report
     Scan(Scan),
-    /// Judge each record of the input, one JSON object a line
     Classify(Classify),
+    Completions(paper::Completions),
+    Man(paper::Man),
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +77,8 @@ struct Web {
     listen_addresses: Vec<ListenAddress>,
 }
 
+/// Show it at work on a built-in log stream
+///
 /// The whole daemon on a built-in, seeded log stream of all five providers and realistic noise, through the same path as
 /// `run`. Ends with Ctrl-C, or after --for.
 #[derive(Debug, Args)]
@@ -92,6 +94,8 @@ struct Demo {
     web: Web,
 }
 
+/// Read a log as it is written, count, and serve /metrics
+///
 /// Reads standard input, or the files of --input from their start and on as they grow; with --input, standard input is
 /// not read unless - is named. At the end of the input the totals are said and the process leaves.
 #[derive(Debug, Args)]
@@ -115,6 +119,8 @@ struct Run {
     linger: Option<Duration>,
 }
 
+/// Read finished logs once and report
+///
 /// One pass over files or standard input, plain, gzip or zstd (told by content), then a report: errors by provider,
 /// category, code and tenant with their first and last time, what to do, what stayed ambiguous.
 #[derive(Debug, Args)]
@@ -164,6 +170,8 @@ enum SeverityName {
     Critical,
 }
 
+/// Judge each record of the input, one JSON object a line
+///
 /// Exactly one JSON object on standard output for each record, in order. Records are lines, never joined, or with -0
 /// whole events. `matches` is empty where there is nothing; what is not settled is "", an unknown tenant "-".
 #[derive(Debug, Args)]
@@ -193,6 +201,11 @@ pub fn parse() -> Invocation {
 impl Invocation {
     pub fn run(self) -> Outcome {
         let Cli { command, global } = self.0;
+        let command = match command {
+            Command::Completions(completions) => return completions.print(),
+            Command::Man(man) => return man.print(),
+            command => command,
+        };
         let mut flags = Flags {
             config_file: global.config_file,
             rules_dirs: global.rules_dirs,
@@ -207,7 +220,7 @@ impl Invocation {
                 flags.linger = run.linger;
                 flags.inputs = run.inputs.clone();
             }
-            Command::Scan(_) | Command::Classify(_) => {}
+            _ => {}
         }
         let settings = config::load(&flags).map_err(Trouble::NotStarted)?;
         logging::start(&settings.log);
@@ -216,6 +229,7 @@ impl Invocation {
             Command::Run(run) => run::run(&settings, &run::Options { tee: run.tee }),
             Command::Scan(scan) => scan::run(&settings, &scan.options()),
             Command::Classify(classify) => classify::run(&settings, &classify.options()),
+            Command::Completions(_) | Command::Man(_) => unreachable!("they need no settings and are done"),
         }
     }
 }

@@ -4,5 +4,6 @@
 pub mod process;
 mod classify;
 mod daemon;
+mod paper;
 mod scan;
 mod usage;
