@@ -222,7 +222,11 @@ impl Invocation {
             }
             _ => {}
         }
-        let settings = config::load(&flags).map_err(Trouble::NotStarted)?;
+        let settings = config::load(&flags).map_err(|error| {
+            // What is wrong with the file is said as the flags want it; the file has no say.
+            logging::start(&config::Settings::default().overridden_by(&flags).log);
+            Trouble::NotStarted(error)
+        })?;
         logging::start(&settings.log);
         match command {
             Command::Demo(demo) => demo::run(&settings, &demo::Options { lifetime: demo.lifetime }),
