@@ -20,6 +20,7 @@ use crate::event::{
 use family::{CodeKey, Family};
 use sources::Sources;
 
+pub use labels::block as label_block;
 pub use reading::{SourceRow, Totals};
 pub use view::{Encoder, Head, Kind, Value};
 

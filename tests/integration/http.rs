@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use faultline::aggregation::{Limits as TallyLimits, Tally};
 use faultline::event::{CodeBook, Judgement};
-use faultline::export::{CONTENT_TYPE, Limits, Shared, bind, serve_with};
+use faultline::export::{Format, Limits, Shared, bind, serve_with};
 use faultline::ledger::{Ledger, Limits as LedgerLimits};
 use faultline::telemetry::Telemetry;
 use tokio::sync::oneshot;
@@ -147,7 +147,8 @@ fn head_says_what_get_says_without_the_body() {
         assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
     }
     let head = server.ask("HEAD", "/metrics");
-    assert_eq!((head.status, head.body.as_str(), head.header("content-type")), (200, "", Some(CONTENT_TYPE)));
+    let content_type = Format::Text.content_type();
+    assert_eq!((head.status, head.body.as_str(), head.header("content-type")), (200, "", Some(content_type)));
 }
 
 #[test]
