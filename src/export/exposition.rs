@@ -7,13 +7,13 @@
 use std::fmt::Write;
 
 use crate::event::Millis;
-use crate::ledger::{Encoder, Head, Kind, Ledger, Value};
+use crate::ledger::{Births, Encoder, Head, Kind, Ledger, Value};
 use crate::telemetry::Telemetry;
 
 /// A scrape without exactly this is refused by Prometheus 3.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A whole exposition.
+/// A whole exposition, true values.
 pub fn render(ledger: &Ledger, telemetry: &Telemetry) -> String {
     let mut text = String::new();
     encode_ledger(ledger, &mut text);
@@ -21,9 +21,9 @@ pub fn render(ledger: &Ledger, telemetry: &Telemetry) -> String {
     text
 }
 
-/// Appends what was counted from input, families sorted by name.
+/// Appends what was counted from input, true values, families sorted by name.
 pub fn encode_ledger(ledger: &Ledger, text: &mut String) {
-    ledger.encode(&mut Text { text, family: None, is_headed: false });
+    ledger.encode(Births::ALL, &mut Text { text, family: None, is_headed: false });
 }
 
 struct Text<'a> {
