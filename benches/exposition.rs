@@ -47,13 +47,14 @@ fn our_ledger(count: usize) -> Ledger {
     let limits = Limits { tenants_max: count, series_max: count, ..Limits::default() };
     let mut ledger = Ledger::new(limits, CodeBook::default());
     for from in (0..count).step_by(500) {
-        let tenants = (from..count.min(from + 500)).map(|number| {
+        let mut delta = Delta { source: "bench".into(), ..Delta::default() };
+        for number in from..count.min(from + 500) {
             let ([provider, category, tenant], count) = series(number);
             let key =
                 TenantKey { provider: provider.into(), category: category.into(), tenant: tenant.into() };
-            (key, Seen { count, ..Seen::default() })
-        });
-        ledger.commit(Delta { source: "bench".into(), tenants: tenants.collect(), ..Delta::default() });
+            delta.tenants.add(key, &Seen { count, ..Seen::default() });
+        }
+        ledger.commit(delta);
     }
     ledger
 }

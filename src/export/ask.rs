@@ -1,6 +1,6 @@
 //! A request for an exposition, read from its method, query and headers: which form, of what, for whom.
 //!
-//! Knows no ledger but the reader's name in it. Whatever is odd in a request is read as if it were not there; nobody is
+//! Which reader of the ledger a client is stands in the header that scrapers send. Whatever is odd in a request is read as if it were not there; nobody is
 //! refused for it.
 
 use std::net::IpAddr;
@@ -11,6 +11,7 @@ use hyper::{Method, Request};
 
 use super::format::{Format, family_name};
 use super::negotiation;
+use crate::ledger::{Reader, ZeroFirst};
 
 /// Prometheus and its kin send it with every scrape, in seconds.
 const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
@@ -78,14 +79,14 @@ pub struct Ask {
     pub(super) format: Format,
     pub(super) is_gzip: bool,
     pub(super) filter: Filter,
-    pub(super) user_agent: Box<str>,
-    pub(super) address: IpAddr,
+    user_agent: Box<str>,
+    address: IpAddr,
     /// The request says that it is a scraper's.
-    pub(super) is_scraper: bool,
+    is_scraper: bool,
     /// A body is wanted, not only what would be said of it.
-    pub(super) is_get: bool,
+    is_get: bool,
     /// When the scraper has given up, if it told. It began to wait before we began to count.
-    pub(super) gives_up: Option<Instant>,
+    gives_up: Option<Instant>,
 }
 
 impl Ask {
@@ -105,6 +106,23 @@ impl Ask {
             is_get: request.method() == Method::GET,
             gives_up: timeout_known.and_then(|timeout| Instant::now().checked_add(timeout)),
         }
+    }
+
+    pub(super) fn reader(&self, zero_first: ZeroFirst) -> Reader {
+        zero_first.reader(self.is_scraper, self.address, &self.user_agent)
+    }
+
+    /// Whether an answer that is fetched in full may count as having shown the reader all series: nothing was filtered
+    /// away, and there was a body. What does not count is shown as the reader's number says all the same: a filtered
+    /// scrape never sees a value fall either, and takes no zero away from the unfiltered ones of the same reader. Who only
+    /// ever filters is shown a series' value when it is five minutes old.
+    pub(super) fn shows_all(&self) -> bool {
+        self.is_get && self.filter.is_all()
+    }
+
+    /// The scraper has stopped to wait, as far as it told.
+    pub(super) fn is_over(&self) -> bool {
+        self.gives_up.is_some_and(|gives_up| Instant::now() >= gives_up)
     }
 }
 

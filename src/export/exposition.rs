@@ -12,16 +12,25 @@ use super::ask::Filter;
 use super::format::{Format, family_name, type_word, unit};
 use super::sheets::Sheets;
 use crate::event::Millis;
-use crate::ledger::{Encoder, Head, Kind, Ledger, Value, label_block};
+use crate::ledger::{Births, Encoder, Head, Kind, Ledger, Value, label_block};
 use crate::telemetry::Telemetry;
 
 /// What an exposition is to show.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     pub format: Format,
     pub filter: Filter,
     /// A line with the birth of each counter's series. OpenMetrics only.
     pub with_created: bool,
+    /// Counters of the ledger that were born later are shown as 0.
+    pub shown: Births,
+}
+
+impl View {
+    /// All families with their true values.
+    pub const fn whole(format: Format) -> View {
+        View { format, filter: Filter::ALL, with_created: false, shown: Births::ALL }
+    }
 }
 
 /// A whole exposition.
@@ -32,9 +41,9 @@ pub fn render(view: &View, ledger: &Ledger, telemetry: &Telemetry) -> String {
     text_of(&writer.finish())
 }
 
-/// Appends what was counted from input in the text format 0.0.4, families sorted by name.
+/// Appends what was counted from input in the text format 0.0.4, true values, families sorted by name.
 pub fn encode_ledger(ledger: &Ledger, text: &mut String) {
-    let view = View::default();
+    let view = View::whole(Format::Text);
     let mut writer = Writer::new(&view);
     writer.ledger(ledger);
     text.push_str(&text_of(&writer.finish()));
@@ -50,6 +59,7 @@ pub(super) struct Writer<'a> {
     sheets: Sheets,
     /// Of the family under way; written before its first sample, so that a family without one leaves no trace.
     head: Vec<u8>,
+    /// What its samples are called, and their births, if those are shown.
     sample: String,
     created: Option<String>,
     is_shown: bool,
@@ -68,7 +78,7 @@ impl<'a> Writer<'a> {
     }
 
     pub fn ledger(&mut self, ledger: &Ledger) {
-        ledger.encode(self);
+        ledger.encode(self.view.shown, self);
     }
 
     /// Reads `/proc/self`.
@@ -117,16 +127,11 @@ impl<'a> Writer<'a> {
     }
 
     fn line(&mut self, block: &str, push_value: impl FnOnce(&mut Vec<u8>)) {
-        if !self.is_shown {
-            return;
+        if self.is_shown {
+            let text = self.sheets.room();
+            text.append(&mut self.head);
+            push_line(text, &self.sample, block, push_value);
         }
-        let text = self.sheets.room();
-        text.append(&mut self.head);
-        text.extend_from_slice(self.sample.as_bytes());
-        text.extend_from_slice(block.as_bytes());
-        text.push(b' ');
-        push_value(text);
-        text.push(b'\n');
     }
 }
 
@@ -141,6 +146,20 @@ impl Encoder for Writer<'_> {
             Value::Time(time) => push_seconds(text, time),
         });
     }
+
+    fn created(&mut self, block: &str, born: Millis) {
+        if let Some(created) = self.created.as_ref().filter(|_| self.is_shown) {
+            push_line(self.sheets.room(), created, block, |text| push_seconds(text, born));
+        }
+    }
+}
+
+fn push_line(text: &mut Vec<u8>, name: &str, block: &str, push_value: impl FnOnce(&mut Vec<u8>)) {
+    text.extend_from_slice(name.as_bytes());
+    text.extend_from_slice(block.as_bytes());
+    text.push(b' ');
+    push_value(text);
+    text.push(b'\n');
 }
 
 /// The older format escapes no quotes, the newer one does.
@@ -179,7 +198,7 @@ mod tests {
     use super::*;
 
     fn text_of(format: Format, query: &str, write: impl Fn(&mut Writer)) -> String {
-        let view = View { format, filter: Filter::of_query(query), ..View::default() };
+        let view = View { filter: Filter::of_query(query), ..View::whole(format) };
         let mut writer = Writer::new(&view);
         write(&mut writer);
         super::text_of(&writer.finish())
@@ -212,6 +231,27 @@ mod tests {
              # HELP c_seconds Time.\n# TYPE c_seconds counter\n# UNIT c_seconds seconds\n\
              c_seconds_total 18446744073709551615\nc_seconds_total{x=\"y\"} 1.500\n# EOF\n"
         );
+    }
+
+    #[test]
+    fn births_are_lines_beside_counters_where_they_are_wanted() {
+        for (format, with_created, expected) in [
+            (Format::Text, true, "a_total 0\nb_bytes 7\n"),
+            (Format::OpenMetrics, false, "a_total 0\nb_bytes 7\n"),
+            (Format::OpenMetrics, true, "a_total 0\na_created 1700000000.000\nb_bytes 7\n"),
+        ] {
+            let view = View { with_created, ..View::whole(format) };
+            let mut writer = Writer::new(&view);
+            writer.family(Head { name: "a_total", kind: Kind::Counter, help: "A." });
+            writer.sample("", Value::Whole(0));
+            writer.created("", Millis(1_700_000_000_000));
+            writer.family(Head { name: "b_bytes", kind: Kind::Gauge, help: "B." });
+            writer.sample("", Value::Whole(7));
+            let text = super::text_of(&writer.finish());
+            let samples: String =
+                text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+            assert_eq!(samples, expected);
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::ask::Ask;
 use super::held::Held;
+use crate::ledger::{Births, Reader};
 
 /// One scrape that waits.
 #[derive(Debug)]
@@ -22,6 +23,9 @@ pub(super) struct Job {
 #[derive(Debug, Clone)]
 pub(super) struct Printed {
     pub body: Arc<Held>,
+    pub reader: Reader,
+    /// When it was rendered.
+    pub births: Births,
 }
 
 #[derive(Debug, Default)]

@@ -2,20 +2,22 @@
 //!
 //! Workers lock the ledger for the time of a commit, a scrape for the time that its rows take to write (label blocks are
 //! ready, so that 100,000 series take some milliseconds), not for telemetry and not for compression. The event loop never
-//! waits for it.
+//! waits for it: what scrapers have fetched is written down beside it and handed in by the next who holds it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hyper::body::Bytes;
 use tokio::sync::oneshot;
 
 use super::ask::Ask;
 use super::exposition::{View, Writer};
-use super::fetch::Body;
+use super::fetch::{Body, Receipt};
 use super::held::{Held, Shelf};
 use super::press::{Job, Press, Printed};
 use super::sheets::gzip;
-use crate::ledger::Ledger;
+use crate::event::Millis;
+use crate::ledger::{Births, Ledger, Reader};
 use crate::telemetry::Telemetry;
 
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Shared {
     has_created: bool,
     press: Press,
     shelf: Shelf,
+    /// Of answers that were fetched, until somebody who holds the ledger hands them in.
+    receipts: Mutex<Vec<(Reader, Births)>>,
 }
 
 /// What is said to an [`Ask`].
@@ -50,6 +54,7 @@ impl Shared {
             has_created: false,
             press: Press::default(),
             shelf: Shelf::default(),
+            receipts: Mutex::default(),
         }
     }
 
@@ -63,6 +68,13 @@ impl Shared {
     /// row by row, which is better than none.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// [`Ledger::tick`], with what was fetched before it.
+    pub fn tick(&self, now: Millis) {
+        let mut ledger = self.ledger();
+        self.hand_in_receipts(&mut ledger);
+        ledger.tick(now);
     }
 
     pub fn set_ready(&self, is_ready: bool) {
@@ -80,12 +92,35 @@ impl Shared {
             let shared = self.clone();
             drop(tokio::task::spawn_blocking(move || shared.print()));
         }
-        let Printed { body } = printed.await.map_err(|_| Unrendered)?;
+        let printed = printed.await.map_err(|_| Unrendered)?;
         Ok(Answer {
             content_type: ask.format.content_type(),
             content_encoding: ask.is_gzip.then_some("gzip"),
-            body: Body::held(body, None),
+            body: Body::held(printed.body.clone(), self.receipt(ask, printed)),
         })
+    }
+
+    /// The ledger is told of it later: whoever sends a body runs on the event loop and does not wait for the ledger.
+    fn receipt(self: &Arc<Self>, ask: Ask, Printed { reader, births, .. }: Printed) -> Option<Receipt> {
+        if reader == Reader::Truth || !ask.shows_all() {
+            return None;
+        }
+        let shared = self.clone();
+        Some(Box::new(move || {
+            if !ask.is_over() {
+                shared.receipts().push((reader, births));
+            }
+        }))
+    }
+
+    fn receipts(&self) -> MutexGuard<'_, Vec<(Reader, Births)>> {
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hand_in_receipts(&self, ledger: &mut Ledger) {
+        for (reader, births) in std::mem::take(&mut *self.receipts()) {
+            ledger.answered(&reader, births);
+        }
     }
 
     /// Renders until nobody waits.
@@ -102,29 +137,39 @@ impl Shared {
     fn print_one(&self, mut jobs: Vec<Job>) -> Vec<Job> {
         jobs.retain(|job| !job.reply.is_closed());
         let Some(first) = jobs.first() else { return jobs };
-        let view = self.view(&first.ask);
-        let (mine, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| self.view(&job.ask) == view);
+        let mut ledger = self.ledger();
+        self.hand_in_receipts(&mut ledger);
+        let view = self.view(&ledger, &first.ask);
+        let (births, zero_first) = (ledger.births(), ledger.zero_first());
+        let (mine, others): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|job| self.view(&ledger, &job.ask) == view);
         let mut writer = Writer::new(&view);
-        writer.ledger(&self.ledger());
+        writer.ledger(&ledger);
+        drop(ledger);
         writer.telemetry(&self.telemetry);
         let sheets = writer.finish();
-        let hold = |sheets| {
-            let body = Held::new(sheets);
-            self.shelf.put(&body);
-            body
-        };
-        let zipped = mine.iter().any(|job| job.ask.is_gzip).then(|| hold(gzip(&sheets)));
-        let plain = mine.iter().any(|job| !job.ask.is_gzip).then(|| hold(sheets));
+        let zipped = mine.iter().any(|job| job.ask.is_gzip).then(|| self.hold(gzip(&sheets)));
+        let plain = mine.iter().any(|job| !job.ask.is_gzip).then(|| self.hold(sheets));
         for job in mine {
             let body = if job.ask.is_gzip { &zipped } else { &plain };
             let body = body.clone().expect("made for whoever wants it");
+            let reader = job.ask.reader(zero_first);
             // Refused when the client has gone.
-            let _ = job.reply.send(Printed { body });
+            let _ = job.reply.send(Printed { body, reader, births });
         }
         others
     }
 
-    fn view(&self, ask: &Ask) -> View {
-        View { format: ask.format, filter: ask.filter.clone(), with_created: self.has_created }
+    fn view(&self, ledger: &Ledger, ask: &Ask) -> View {
+        let shown = ledger.shown_to(&ask.reader(ledger.zero_first()));
+        // A scraper that has seen all there is shares with those who are shown all.
+        let shown = if shown >= ledger.births() { Births::ALL } else { shown };
+        View { format: ask.format, filter: ask.filter.clone(), with_created: self.has_created, shown }
+    }
+
+    fn hold(&self, sheets: Vec<Bytes>) -> Arc<Held> {
+        let body = Held::new(sheets);
+        self.shelf.put(&body);
+        body
     }
 }

@@ -12,7 +12,7 @@ use faultline::aggregation::{Limits as TallyLimits, Tally, clean_tenant};
 use faultline::event::{
     CodeBook, CodeInfo, Fault, Judgement, Label, Millis, Role, SkipReason, TenantRefusal, Verdict,
 };
-use faultline::export::{View, encode_ledger, render};
+use faultline::export::{Format, View, encode_ledger, render};
 use faultline::ledger::{Ledger, Limits};
 use faultline::telemetry::Telemetry;
 use proptest::prelude::*;
@@ -186,7 +186,7 @@ fn full_ledger() -> Ledger {
 
 #[test]
 fn a_full_exposition_has_every_family_once_and_reads_back() {
-    let samples = parse(&render(&View::default(), &full_ledger(), &Telemetry::of_this_build()));
+    let samples = parse(&render(&View::whole(Format::Text), &full_ledger(), &Telemetry::of_this_build()));
     let names: BTreeSet<_> = samples.keys().map(|(name, _)| name.as_str()).collect();
     let ours: Vec<_> = names.iter().filter(|name| name.starts_with("faultline_")).copied().collect();
     assert_eq!(

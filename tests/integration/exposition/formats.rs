@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::{Samples, full_ledger, parse};
 
-const OPEN: View = View { format: Format::OpenMetrics, filter: Filter::ALL, with_created: false };
+const TEXT: View = View::whole(Format::Text);
+const OPEN: View = View::whole(Format::OpenMetrics);
 
 /// Runs a tool on a text; nothing when it is not installed, which is a failure where all of them are to be.
 fn fed(tool: Option<&OsStr>, args: &[&str], test: &str, lacks: &str, text: &str) -> Option<Output> {
@@ -45,7 +46,7 @@ fn promtool_agrees(test: &str, text: &str) {
 
 #[test]
 fn promtool_has_nothing_to_say_about_a_full_exposition() {
-    let text = render(&View::default(), &full_ledger(), &Telemetry::of_this_build());
+    let text = render(&TEXT, &full_ledger(), &Telemetry::of_this_build());
     promtool_agrees("promtool_has_nothing_to_say_about_a_full_exposition", &text);
 }
 
@@ -119,7 +120,7 @@ fn parse_open(text: &str) -> (BTreeMap<String, [String; 3]>, Samples) {
 fn both_formats_say_the_same() {
     let (ledger, telemetry) = (full_ledger(), Telemetry::of_this_build());
     let changes = |(name, _): &(String, BTreeMap<String, String>)| name.starts_with("process_");
-    let mut text = parse(&render(&View::default(), &ledger, &telemetry));
+    let mut text = parse(&render(&TEXT, &ledger, &telemetry));
     let (families, mut open) = parse_open(&render(&OPEN, &ledger, &telemetry));
     assert_eq!(text.keys().collect::<Vec<_>>(), open.keys().collect::<Vec<_>>());
     assert!(text.keys().any(changes), "the process is told");
@@ -180,7 +181,7 @@ fn a_filtered_exposition_is_legal_and_so_is_an_empty_one() {
     const SELF: &str = "a_filtered_exposition_is_legal_and_so_is_an_empty_one";
     let (ledger, telemetry) = (full_ledger(), Telemetry::of_this_build());
     let filtered = |format, query| {
-        let view = View { format, filter: Filter::of_query(query), with_created: false };
+        let view = View { filter: Filter::of_query(query), ..View::whole(format) };
         render(&view, &ledger, &telemetry)
     };
     let few = "name[]=faultline_errors_total&name%5B%5D=faultline_build&name[]=process_cpu_seconds_total";
