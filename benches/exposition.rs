@@ -156,7 +156,11 @@ fn check(count: usize, ours: &Ours, registry: &Registry) {
         assert_eq!(values.len(), count, "{form}");
         assert!(values == expected, "{form}: {:?}", values.iter().zip(&expected).find(|(a, b)| a != b));
     }
-    println!("{count} series, {} bytes of text; {} values equal to the byte in all forms", forms[1].1.len(), count);
+    println!(
+        "{count} series, {} bytes of text; {} values equal to the byte in all forms",
+        forms[1].1.len(),
+        count
+    );
 }
 
 /// CPU time of all threads that live, in milliseconds.
@@ -212,7 +216,8 @@ fn measure(rounds: usize, ours: &Ours, registry: &Registry) {
         println!("{name:<26} {median:7.1} ms of CPU  ({least:.1} to {most:.1})");
     }
     for (us, them) in [(0, 1), (3, 5)] {
-        let ratios: Vec<_> = sampled[us].ms.iter().zip(&sampled[them].ms).map(|(us, them)| us / them).collect();
+        let ratios: Vec<_> =
+            sampled[us].ms.iter().zip(&sampled[them].ms).map(|(us, them)| us / them).collect();
         let [median, least, most] = spread(&ratios);
         println!("{} / {}: {median:.3}  ({least:.3} to {most:.3})", sampled[us].name, sampled[them].name);
     }

@@ -3,6 +3,7 @@
 //!
 //! The parser here is stricter than a scraper: it refuses whatever the text format 0.0.4 does not promise.
 
+mod first_zero;
 mod formats;
 mod scraping;
 
@@ -125,7 +126,7 @@ pub(crate) fn matched(provider: &str, code: &str, tenant: Option<&str>) -> Fault
     }
 }
 
-fn judged(fault: Fault) -> Judgement {
+pub(crate) fn judged(fault: Fault) -> Judgement {
     Judgement { faults: vec![fault], tenant_refused: None }
 }
 

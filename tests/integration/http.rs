@@ -18,9 +18,9 @@ use crate::exposition::{matched, parse};
 const SOON: Duration = Duration::from_millis(150);
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Server {
+pub(crate) struct Server {
     addr: SocketAddr,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     stop: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<std::io::Result<()>>,
     runtime: tokio::runtime::Runtime,
@@ -30,7 +30,7 @@ fn server(limits: Limits) -> Server {
     server_of(limits, Ledger::new(LedgerLimits::default(), CodeBook::default()))
 }
 
-fn server_of(limits: Limits, ledger: Ledger) -> Server {
+pub(crate) fn server_of(limits: Limits, ledger: Ledger) -> Server {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let shared = Arc::new(Shared::new(ledger, Telemetry::of_this_build()));
     let listeners = bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
@@ -42,7 +42,7 @@ fn server_of(limits: Limits, ledger: Ledger) -> Server {
 }
 
 impl Server {
-    fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.addr).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
@@ -223,7 +223,7 @@ fn a_connection_that_is_done_is_not_kept_for_ever() {
 }
 
 /// More than the socket buffers of both ends hold.
-fn large_ledger() -> Ledger {
+pub(crate) fn large_ledger() -> Ledger {
     let limits = LedgerLimits { tenants_max: 1_000_000, series_max: 1_000_000, ..LedgerLimits::default() };
     let mut ledger = Ledger::new(limits, CodeBook::default());
     let mut tally = Tally::new("s".into(), TallyLimits { tenants_max: 1_000_000, rows_max: 1_000_000 });

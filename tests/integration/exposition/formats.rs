@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::io::{ErrorKind, Write};
 use std::process::{Command, Output, Stdio};
 
-use faultline::event::CodeBook;
+use faultline::event::{CodeBook, Millis};
 use faultline::export::{Filter, Format, View, render};
 use faultline::ledger::{Ledger, Limits};
 use faultline::telemetry::Telemetry;
@@ -174,6 +174,28 @@ fn the_strict_parser_reads_what_we_wrote() {
         assert_eq!(their_samples, samples);
         assert_eq!(their_families, families);
     }
+}
+
+#[test]
+fn births_of_counters_are_told_where_they_are_wanted() {
+    const SELF: &str = "births_of_counters_are_told_where_they_are_wanted";
+    let mut ledger = full_ledger();
+    ledger.tick(Millis(1_700_000_000_250));
+    let text = render(&View { with_created: true, ..OPEN }, &ledger, &Telemetry::of_this_build());
+    let lines: Vec<_> = text.lines().collect();
+    let created =
+        lines.iter().filter(|line| line.split(['{', ' ']).next().unwrap().ends_with("_created")).count();
+    assert!(created > 20, "{text}");
+    let place = lines.iter().position(|line| line.starts_with("faultline_foreign_total ")).unwrap();
+    assert_eq!(lines[place + 1], "faultline_foreign_created 1700000000.250");
+    assert!(!render(&OPEN, &ledger, &Telemetry::of_this_build()).contains("_created"));
+    assert!(
+        !render(&View { with_created: true, ..TEXT }, &ledger, &Telemetry::of_this_build())
+            .contains("_created")
+    );
+    let Some((families, samples)) = read_by_python(SELF, &text) else { return };
+    assert_eq!(samples.keys().filter(|(name, _)| name.ends_with("_created")).count(), created);
+    assert!(families.keys().all(|name| !name.ends_with("_created")), "they belong to their counters");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! A scrape from its request to its last byte: which form it gets, who shares a rendering, what a filter leaves.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::io::Read;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use faultline::event::{CodeBook, Delta};
-use faultline::export::{Answer, Ask, Body, Format, Shared};
+use faultline::export::{Answer, Ask, Body, Format, Shared, Unrendered};
 use faultline::ledger::{Ledger, Limits};
 use faultline::telemetry::Telemetry;
 use hyper::Request;
@@ -25,7 +27,7 @@ fn empty() -> Ledger {
     Ledger::new(Limits::default(), CodeBook::default())
 }
 
-fn ask(method: &str, uri: &str, headers: &[(&str, &str)]) -> Ask {
+pub(super) fn ask(method: &str, uri: &str, headers: &[(&str, &str)]) -> Ask {
     let mut request = Request::builder().method(method).uri(uri);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -38,12 +40,12 @@ fn get(headers: &[(&str, &str)]) -> Ask {
 }
 
 /// The next piece, as a connection takes it.
-async fn piece(body: &mut Body) -> Option<Bytes> {
+pub(super) async fn piece(body: &mut Body) -> Option<Bytes> {
     let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await?;
     Some(frame.expect("nobody cuts it").into_data().expect("data only"))
 }
 
-async fn fetched(answer: Answer) -> Vec<u8> {
+pub(super) async fn fetched(answer: Answer) -> Vec<u8> {
     let (mut body, mut bytes) = (answer.body, Vec::new());
     let length = body.length();
     while let Some(piece) = piece(&mut body).await {
@@ -113,6 +115,23 @@ async fn a_scrape_shows_what_was_committed_before_it() {
     }
 }
 
+/// Scrapes that have all asked before the first of them can be rendered.
+fn waiting(
+    shared: &Arc<Shared>,
+    scrapes: usize,
+    ask: impl Fn(usize) -> Ask,
+) -> Vec<Pin<Box<impl Future<Output = Result<Answer, Unrendered>>>>> {
+    let held = shared.ledger();
+    let mut waiting = Vec::new();
+    for number in 0..scrapes {
+        let mut scrape = Box::pin(shared.scrape(ask(number)));
+        assert!(scrape.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        waiting.push(scrape);
+    }
+    drop(held);
+    waiting
+}
+
 /// Where the first piece of a body lies: bodies that share a rendering share it.
 async fn place(mut answer: Answer) -> *const u8 {
     piece(&mut answer.body).await.unwrap().as_ptr()
@@ -121,26 +140,15 @@ async fn place(mut answer: Answer) -> *const u8 {
 #[tokio::test]
 async fn scrapes_that_wait_together_share_a_rendering_and_a_compression() {
     let shared = shared(full_ledger());
-    let held = shared.ledger();
-    // All of them ask while the ledger is held, the first of them alone.
-    let scrapes: Vec<_> = (0..64)
-        .map(|number| {
-            let headers: &[_] = if number % 2 == 0 { &[] } else { &[("accept-encoding", "gzip")] };
-            Box::pin(shared.scrape(get(headers)))
-        })
-        .collect();
-    let mut waiting = Vec::new();
-    for mut scrape in scrapes {
-        let polled = poll_fn(|cx| std::task::Poll::Ready(scrape.as_mut().poll(cx))).await;
-        assert!(polled.is_pending(), "the ledger is held");
-        waiting.push(scrape);
-    }
-    drop(held);
+    let waiting = waiting(&shared, 64, |number| match number % 2 {
+        0 => get(&[]),
+        _ => get(&[("accept-encoding", "gzip")]),
+    });
     let mut answers = Vec::new();
     for scrape in waiting {
         answers.push(scrape.await.unwrap());
     }
-    let mut places = std::collections::BTreeSet::new();
+    let mut places = BTreeSet::new();
     for answer in answers {
         let key = (answer.content_encoding, answer.body.length());
         places.insert((key, place(answer).await));
@@ -182,9 +190,7 @@ async fn different_views_do_not_mix() {
 async fn a_scrape_that_nobody_waits_for_any_more_stops_nobody() {
     let shared = shared(full_ledger());
     for _ in 0..3 {
-        let mut left = Box::pin(shared.scrape(get(&[])));
-        assert!(poll_fn(|cx| std::task::Poll::Ready(left.as_mut().poll(cx))).await.is_pending());
-        drop(left);
+        drop(waiting(&shared, 2, |_| get(&[])));
         assert!(fetched(shared.scrape(get(&[])).await.unwrap()).await.len() > 1_000);
     }
 }
