@@ -91,6 +91,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_json", &["commands/"]),
     ("granit_parser", &["catalogue/"]),
     ("strsim", &["catalogue/"]),
+    ("sha2", &["catalogue/"]),
     ("aho_corasick", &["matcher/", "attribution/"]),
     ("regex_syntax", &["matcher/"]),
     ("rand_chacha", &["commands/demo/"]),
