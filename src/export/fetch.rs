@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use super::held::{Cut, Held};
 
@@ -19,7 +19,7 @@ const TAIL_BYTES: usize = 1024;
 pub(super) type Receipt = Box<dyn FnOnce() + Send>;
 
 /// The body of any answer.
-pub struct Body {
+pub struct AnswerBody {
     from: From,
     sent: usize,
     length: usize,
@@ -31,14 +31,19 @@ enum From {
     Pieces { held: Arc<Held>, place: usize, tail: Option<Bytes> },
 }
 
-impl Body {
-    pub(super) fn whole(bytes: impl Into<Bytes>) -> Body {
+impl AnswerBody {
+    pub(super) fn whole(bytes: impl Into<Bytes>) -> AnswerBody {
         let bytes = bytes.into();
-        Body { sent: 0, length: bytes.len(), from: From::Whole(bytes), receipt: None }
+        AnswerBody { sent: 0, length: bytes.len(), from: From::Whole(bytes), receipt: None }
     }
 
-    pub(super) fn held(held: Arc<Held>, receipt: Option<Receipt>) -> Body {
-        Body { sent: 0, length: held.bytes(), from: From::Pieces { held, place: 0, tail: None }, receipt }
+    pub(super) fn held(held: Arc<Held>, receipt: Option<Receipt>) -> AnswerBody {
+        AnswerBody {
+            sent: 0,
+            length: held.bytes(),
+            from: From::Pieces { held, place: 0, tail: None },
+            receipt,
+        }
     }
 
     /// In bytes, of all of it.
@@ -74,7 +79,7 @@ impl Body {
     }
 }
 
-impl HttpBody for Body {
+impl Body for AnswerBody {
     type Data = Bytes;
     type Error = Cut;
 
@@ -96,10 +101,16 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn counted(held: &Arc<Held>) -> (Body, Arc<AtomicUsize>) {
+    fn counted(held: &Arc<Held>) -> (AnswerBody, Arc<AtomicUsize>) {
         let times = Arc::new(AtomicUsize::new(0));
         let receipt = times.clone();
-        (Body::held(held.clone(), Some(Box::new(move || _ = receipt.fetch_add(1, Ordering::SeqCst)))), times)
+        (
+            AnswerBody::held(
+                held.clone(),
+                Some(Box::new(move || _ = receipt.fetch_add(1, Ordering::SeqCst))),
+            ),
+            times,
+        )
     }
 
     #[test]
@@ -131,9 +142,9 @@ mod tests {
 
     #[test]
     fn empty_and_whole_bodies_end() {
-        assert!(Body::whole("").is_end_stream());
-        assert!(Body::held(Held::new(Vec::new()), None).is_end_stream());
-        let mut whole = Body::whole("healthy\n");
+        assert!(AnswerBody::whole("").is_end_stream());
+        assert!(AnswerBody::held(Held::new(Vec::new()), None).is_end_stream());
+        let mut whole = AnswerBody::whole("healthy\n");
         assert_eq!((whole.length(), whole.next()), (8, Some(Ok(Bytes::from("healthy\n")))));
         assert!(whole.is_end_stream() && whole.next().is_none());
     }

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use super::ask::Ask;
 use super::connection::Paced;
-use super::fetch::Body;
+use super::fetch::AnswerBody;
 use super::page;
 use super::shared::Shared;
 use crate::telemetry::Handler;
@@ -206,7 +206,7 @@ async fn converse(
 }
 
 /// Counts the request when its answer is ready: a scrape does not contain itself.
-async fn answer<B>(shared: &Arc<Shared>, request: &Request<B>, address: IpAddr) -> Response<Body> {
+async fn answer<B>(shared: &Arc<Shared>, request: &Request<B>, address: IpAddr) -> Response<AnswerBody> {
     let handler = route(request.uri().path());
     let is_reading = [Method::GET, Method::HEAD].contains(request.method());
     let mut response = match handler {
@@ -218,7 +218,7 @@ async fn answer<B>(shared: &Arc<Shared>, request: &Request<B>, address: IpAddr) 
         Handler::Ready => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
         Handler::Landing => {
             let html = page::landing(env!("CARGO_PKG_VERSION"), &shared.ledger());
-            respond(StatusCode::OK, "text/html; charset=utf-8", Body::whole(html))
+            respond(StatusCode::OK, "text/html; charset=utf-8", AnswerBody::whole(html))
         }
     };
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
@@ -232,7 +232,7 @@ fn route(path: &str) -> Handler {
     Handler::ALL.into_iter().find(|handler| handler.name() == path).unwrap_or(Handler::Other)
 }
 
-async fn scrape(shared: &Arc<Shared>, ask: Ask) -> Response<Body> {
+async fn scrape(shared: &Arc<Shared>, ask: Ask) -> Response<AnswerBody> {
     let Ok(answer) = shared.scrape(ask).await else {
         tracing::error!("an exposition could not be rendered");
         return plain(StatusCode::INTERNAL_SERVER_ERROR, "the exposition could not be rendered\n");
@@ -246,11 +246,11 @@ async fn scrape(shared: &Arc<Shared>, ask: Ask) -> Response<Body> {
     response
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
-    respond(status, "text/plain; charset=utf-8", Body::whole(text))
+fn plain(status: StatusCode, text: &'static str) -> Response<AnswerBody> {
+    respond(status, "text/plain; charset=utf-8", AnswerBody::whole(text))
 }
 
-fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+fn respond(status: StatusCode, content_type: &'static str, body: AnswerBody) -> Response<AnswerBody> {
     let length = body.length();
     let mut response = Response::new(body);
     *response.status_mut() = status;

@@ -19,8 +19,8 @@ mod connection;
 mod http;
 
 pub use ask::{Ask, Filter};
-pub use exposition::{View, encode_ledger, render};
-pub use fetch::Body;
+pub use exposition::{View, encode_ledger, encode_telemetry, render};
+pub use fetch::AnswerBody;
 pub use format::Format;
 pub use http::{Limits, Listeners, bind, serve, serve_with};
 pub use shared::{Answer, Shared, Unrendered};

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::ask::Ask;
 use super::exposition::{View, Writer};
-use super::fetch::{Body, Receipt};
+use super::fetch::{AnswerBody, Receipt};
 use super::held::{Held, Shelf};
 use super::press::{Job, Press, Printed};
 use super::sheets::gzip;
@@ -37,7 +37,7 @@ pub struct Answer {
     pub content_type: &'static str,
     /// The value of `Content-Encoding`, if there is one.
     pub content_encoding: Option<&'static str>,
-    pub body: Body,
+    pub body: AnswerBody,
 }
 
 /// Rendering failed, which it never should.
@@ -96,7 +96,7 @@ impl Shared {
         Ok(Answer {
             content_type: ask.format.content_type(),
             content_encoding: ask.is_gzip.then_some("gzip"),
-            body: Body::held(printed.body.clone(), self.receipt(ask, printed)),
+            body: AnswerBody::held(printed.body.clone(), self.receipt(ask, printed)),
         })
     }
 
