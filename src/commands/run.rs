@@ -33,6 +33,8 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let parts = Parts {
         shared: shared(settings, &engine),
         listeners,
+        telemetry_path: settings.web.telemetry_path.clone(),
+        has_lifecycle: settings.web.enable_lifecycle,
         feeds,
         clock: worker::real_clock(),
         linger: settings.web.linger,
