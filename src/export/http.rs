@@ -47,6 +47,14 @@ pub(super) async fn answer<B: Body>(
     response
 }
 
+/// The answer to a request whose head may be read in two ways.
+pub(super) fn ambiguous(shared: &Shared) -> Response<Full<Bytes>> {
+    let mut refused = plain(StatusCode::BAD_REQUEST, "bad request: lines end with CR LF\n");
+    refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    shared.telemetry.request(Handler::Other, refused.status().as_u16());
+    refused
+}
+
 /// The answer to a request that does not get as far as its handler.
 fn refusal<B: Body>(handler: Handler, request: &Request<B>) -> Option<Response<Full<Bytes>>> {
     if !has_one_host(request) {

@@ -1,13 +1,15 @@
 //! The truth → the world: exposition text, HTTP.
 //!
 //! `exposition` writes the text format 0.0.4, `shared` is what the shell, the workers and the server hold in common,
-//! `routes` knows which path is whose, `page` is the landing page, `http` answers a request, `connection` keeps slow clients
-//! from holding a place, `listen` serves. Reads the ledger and never changes it; no request can stop the scan.
+//! `routes` knows which path is whose, `page` is the landing page, `http` answers a request, `connection` notes how far
+//! each client is, `places` decides who gives way when there are too many, `listen` serves. Reads the ledger and never
+//! changes it; no request can stop the scan.
 
 mod exposition;
 mod shared;
 mod page;
 mod connection;
+mod places;
 mod routes;
 mod http;
 mod listen;

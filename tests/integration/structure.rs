@@ -83,7 +83,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_util", &["export/"]),
     ("http_body_util", &["export/"]),
     ("tokio", &["export/", "daemon.rs"]),
-    ("rustix", &["source/"]),
+    ("rustix", &["source/", "export/listen.rs"]),
     ("flate2", &["source/"]),
     ("zstd", &["source/"]),
     ("indicatif", &["commands/"]),
