@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::config::TICK_INTERVAL;
 use crate::event::Label;
-use crate::export::{self, Listeners, Shared};
+use crate::export::{self, Lifecycle, Listeners, Shared, Web};
 use crate::ledger::Totals;
 use crate::pipeline::Pipeline;
 use crate::source::{Source, Stop};
@@ -40,6 +40,10 @@ pub struct Feed {
 pub struct Parts {
     pub shared: Arc<Shared>,
     pub listeners: Listeners,
+    /// Where the metrics are.
+    pub telemetry_path: String,
+    /// Requests may reload and end the process.
+    pub has_lifecycle: bool,
     pub feeds: Vec<Feed>,
     pub clock: Clock,
     /// Goes on serving this long after the end of all input.
@@ -73,10 +77,11 @@ type EndedMessage = (usize, Ended);
 
 /// Runs until all input has ended, a signal comes or the lifetime is over. An error says that nothing was started.
 pub fn run(parts: Parts, mut tell: impl FnMut(Event<'_>, &Shared)) -> io::Result<Finished> {
-    let Parts { shared, listeners, feeds, clock, linger, lifetime } = parts;
+    let Parts { shared, listeners, telemetry_path, has_lifecycle, feeds, clock, linger, lifetime } = parts;
     let stop = Stop::new()?;
     let addresses = listeners.addrs()?;
-    let server = Server::start(listeners, shared.clone(), stop.clone())?;
+    let web = Web { telemetry_path, lifecycle: has_lifecycle.then(|| lifecycle(&stop)) };
+    let server = Server::start(listeners, shared.clone(), web, stop.clone())?;
     tell(Event::Listening(&addresses), &shared);
     let names: Vec<Label> = feeds.iter().map(|feed| feed.name.as_str().into()).collect();
     shared.tick(clock().wall);
@@ -95,6 +100,15 @@ pub fn run(parts: Parts, mut tell: impl FnMut(Event<'_>, &Shared)) -> io::Result
     server.leave();
     let totals = shared.ledger().totals();
     Ok(Finished { totals, failed: watch.failed || watch.left > 0 })
+}
+
+/// What requests may ask of the process. TODO(reload): `reload` is to do what SIGHUP does.
+fn lifecycle(stop: &Stop) -> Lifecycle {
+    let stop = stop.clone();
+    Lifecycle {
+        reload: Box::new(|| Err("this build cannot reload".to_owned())),
+        quit: Box::new(move || stop.ask()),
+    }
 }
 
 fn start_workers(
@@ -202,7 +216,7 @@ struct Server {
 
 impl Server {
     /// Returns when signals are caught and the server takes requests.
-    fn start(listeners: Listeners, shared: Arc<Shared>, stop: Stop) -> io::Result<Server> {
+    fn start(listeners: Listeners, shared: Arc<Shared>, web: Web, stop: Stop) -> io::Result<Server> {
         let (leave, left) = oneshot::channel::<()>();
         let (started, is_started) = mpsc::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -219,7 +233,7 @@ impl Server {
                     // A starter that is gone wants us gone too.
                     let _ = left.await;
                 };
-                export::serve(listeners, shared, leaving).await
+                export::serve(listeners, shared, web, leaving).await
             })
         })?;
         is_started.recv().map_err(|_| io::Error::other("the server thread ended at its start"))??;

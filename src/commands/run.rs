@@ -33,6 +33,8 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let parts = Parts {
         shared: shared(settings, &engine),
         listeners,
+        telemetry_path: settings.web.telemetry_path.clone(),
+        has_lifecycle: settings.web.enable_lifecycle,
         feeds,
         clock: worker::real_clock(),
         linger: settings.web.linger,
@@ -133,7 +135,8 @@ pub(super) fn bind(addresses: &[ListenAddress]) -> anyhow::Result<Listeners> {
 }
 
 pub(super) fn shared(settings: &Settings, engine: &Engine) -> Arc<Shared> {
-    Arc::new(Shared::new(settings.ledger(engine), Telemetry::of_this_build()))
+    let shared = Shared::new(settings.ledger(engine), Telemetry::of_this_build());
+    Arc::new(shared.with_openmetrics_created(settings.web.openmetrics_created))
 }
 
 pub(super) fn tell(event: &Event<'_>) {

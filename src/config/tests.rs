@@ -32,7 +32,8 @@ fn a_file_of_comments_is_the_defaults() {
 
 #[test]
 fn all_values_are_taken() {
-    let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1', 'localhost:2'], linger: 30s}\n\
+    let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1', 'localhost:2'], linger: 30s, \
+        telemetry_path: /a/metrics, enable_lifecycle: true, openmetrics_created: true}\n\
         sources:\n  - {file: /var/log/a.log, name: app}\n  - {stdin: true}\n\
         metrics: {zero_first: always, preinit: codes}\n\
         limits: {line_bytes_max: 64KiB, event_lines_max: 7, tenants_max: 5, series_max: 200, sources_max: 3, expansion_ratio_max: 9}\n\
@@ -40,6 +41,8 @@ fn all_values_are_taken() {
     let settings = parse("f", text).unwrap();
     assert_eq!(settings.log, Log { level: LogLevel::Debug, format: LogFormat::Json });
     assert_eq!(settings.web.linger, Duration::from_secs(30));
+    assert_eq!(settings.web.telemetry_path, "/a/metrics");
+    assert!(settings.web.enable_lifecycle && settings.web.openmetrics_created);
     assert_eq!(
         settings.web.listen_addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [":1", "localhost:2"]
@@ -61,11 +64,15 @@ fn all_values_are_taken() {
 
 #[test]
 fn every_wrong_value_is_reported_with_its_place() {
-    let text = "web:\n  listen_addresses: ['nowhere']\n  linger: soon\nsources:\n  - {file: a, stdin: true}\n  - {file: b}\n  \
+    let text = "web:\n  listen_addresses: ['nowhere']\n  linger: soon\n  telemetry_path: /-/metrics\nsources:\n  - {file: a, stdin: true}\n  - {file: b}\n  \
         - {file: c, name: b}\nlimits:\n  line_bytes_max: 3\n  tenants_max: 99999999\n";
     let findings = parse("f.yaml", text).unwrap_err();
     let places: Vec<(usize, usize)> = findings.iter().map(|finding| (finding.line, finding.column)).collect();
-    assert_eq!(places.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 5, 7, 9, 10], "{findings}");
+    assert_eq!(
+        places.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+        [2, 3, 4, 6, 8, 10, 11],
+        "{findings}"
+    );
     assert!(places.iter().all(|(_, column)| *column > 1), "{findings}");
 }
 
@@ -80,9 +87,16 @@ fn unknown_settings_are_refused_with_a_hint() {
 
 #[test]
 fn flags_beat_the_file() {
-    let file = parse("f", "web: {linger: 1s}\nsources: [{stdin: true}]\nlog: {level: error}\n").unwrap();
+    let file = parse(
+        "f",
+        "web: {linger: 1s, telemetry_path: /a, enable_lifecycle: true, openmetrics_created: true}\n\
+        sources: [{stdin: true}]\nlog: {level: error}\n",
+    )
+    .unwrap();
     let flags = Flags {
         linger: Some(Duration::from_secs(2)),
+        telemetry_path: Some("/b".into()),
+        enable_lifecycle: Some(false),
         inputs: vec!["a.log".into(), "-".into()],
         listen_addresses: vec![":0".parse().unwrap()],
         ..Flags::default()
@@ -90,6 +104,8 @@ fn flags_beat_the_file() {
     let settings = file.overridden_by(&flags);
     assert_eq!(settings.web.linger, Duration::from_secs(2));
     assert_eq!(settings.log.level, LogLevel::Error);
+    assert_eq!(settings.web.telemetry_path, "/b");
+    assert!(!settings.web.enable_lifecycle && settings.web.openmetrics_created);
     assert_eq!(settings.web.listen_addresses[0].to_string(), ":0");
     assert_eq!(settings.sources, [SourceSetting::of_path("a.log".into()), SourceSetting::stdin()]);
 }

@@ -35,6 +35,8 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let parts = Parts {
         shared: shared(settings, &engine),
         listeners,
+        telemetry_path: settings.web.telemetry_path.clone(),
+        has_lifecycle: settings.web.enable_lifecycle,
         feeds: vec![feed],
         clock: worker::real_clock(),
         linger: Duration::ZERO,
@@ -42,7 +44,10 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     };
     output::say(format_args!("a built-in log of five services is being read; every line of it is invented"));
     if let Some(address) = address {
-        output::say(format_args!("look at http://{address}/metrics, or curl it; Ctrl-C ends"));
+        output::say(format_args!(
+            "look at http://{address}{}, or curl it; Ctrl-C ends",
+            settings.web.telemetry_path
+        ));
     }
     let mut board = Board::new(io::stdout());
     let mut broken = None;

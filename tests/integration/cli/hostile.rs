@@ -8,8 +8,14 @@ use std::process::{Output, Stdio};
 use super::process::command;
 
 /// Colour, a forged line, a carriage return, text turned around, a byte that is no text, the C1 form of an escape.
-const NAMES: [&[u8]; 6] =
-    [b"a\x1b[31mb", b"a\nERROR forged", b"a\rb", "a\u{202e}gol.b".as_bytes(), b"a\xff\xfeb", b"a\xc2\x9b31mb"];
+const NAMES: [&[u8]; 6] = [
+    b"a\x1b[31mb",
+    b"a\nERROR forged",
+    b"a\rb",
+    "a\u{202e}gol.b".as_bytes(),
+    b"a\xff\xfeb",
+    b"a\xc2\x9b31mb",
+];
 
 fn within(dir: &Path, name: &[u8], ending: &str) -> PathBuf {
     let mut name = name.to_vec();

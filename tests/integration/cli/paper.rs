@@ -25,10 +25,7 @@ fn completed(words: &[&str]) -> Vec<String> {
 fn bash_completes_commands_flags_and_values() {
     assert_eq!(completed(&["faultline", "sc"]), ["scan"]);
     assert_eq!(completed(&["faultline", "scan", "--fail"]), ["--fail-on"]);
-    assert_eq!(
-        completed(&["faultline", "scan", "--fail-on", ""]),
-        ["info", "warning", "error", "critical"]
-    );
+    assert_eq!(completed(&["faultline", "scan", "--fail-on", ""]), ["info", "warning", "error", "critical"]);
 }
 
 #[test]
