@@ -47,6 +47,10 @@ impl<K: Key> Family<K> {
         Family { rows: Vec::new(), index: HashMap::default(), rows_max, rows_folded: 0, overflow: 0 }
     }
 
+    pub fn set_rows_max(&mut self, rows_max: usize) {
+        self.rows_max = rows_max;
+    }
+
     pub fn rows(&self) -> &[Row<K>] {
         &self.rows
     }

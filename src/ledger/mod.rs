@@ -60,10 +60,6 @@ pub struct Ledger {
 impl Ledger {
     /// Every (provider, category) of the code book starts at 0, so that a scraper sees a zero before the first error.
     pub fn new(limits: Limits, code_book: CodeBook) -> Ledger {
-        let mut pairs: Vec<_> =
-            code_book.iter().map(|((provider, _), info)| (provider.clone(), info.category.clone())).collect();
-        pairs.sort_unstable();
-        pairs.dedup();
         let mut ledger = Ledger {
             limits,
             code_book,
@@ -77,17 +73,55 @@ impl Ledger {
             tenant_refused: Default::default(),
             sources: Sources::new(limits.sources_max),
         };
+        ledger.begin_at_zero();
+        ledger
+    }
+
+    fn begin_at_zero(&mut self) {
+        let book = &self.code_book;
+        let mut pairs: Vec<_> =
+            book.iter().map(|((provider, _), info)| (provider.clone(), info.category.clone())).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
         for (provider, category) in pairs {
             let key = ErrorKey {
                 provider: provider.clone(),
                 category: category.clone(),
                 code: reserved::OTHER.into(),
             };
-            ledger.errors.add(key, &Seen::default());
+            self.errors.add(key, &Seen::default());
             let key = TenantKey { provider, category, tenant: reserved::NO_TENANT.into() };
-            ledger.tenants.add(key, &Seen::default());
+            self.tenants.add(key, &Seen::default());
         }
-        ledger
+    }
+
+    /// Another catalogue from now on: its new (provider, category) pairs begin at 0, codes that were seen get its
+    /// attributes. Counts stay, and so do the attributes of a seen code that it does not know.
+    pub fn recatalogue(&mut self, code_book: CodeBook) {
+        let mut old = std::mem::replace(&mut self.code_book, code_book);
+        self.begin_at_zero();
+        self.code_info_blocks.clear();
+        for row in self.codes.rows() {
+            let key = (row.key.provider.clone(), row.key.code.clone());
+            if !self.code_book.contains_key(&key)
+                && let Some(info) = old.remove(&key)
+            {
+                self.code_book.insert(key.clone(), info);
+            }
+            if let Some(info) = self.code_book.get(&key) {
+                self.code_info_blocks.push(labels::info_block(&key.0, &key.1, info));
+            }
+        }
+    }
+
+    /// Other limits from now on. What has a series keeps it; a higher limit gives room to what comes next.
+    pub fn relimit(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.errors.set_rows_max(limits.series_max);
+        self.tenants.set_rows_max(limits.series_max);
+        self.ambiguous.set_rows_max(limits.series_max);
+        self.codes.set_rows_max(limits.series_max);
+        self.sources.set_sources_max(limits.sources_max);
     }
 
     /// Puts a source on the books: all of its series are there from now on, at 0. `source` as configured.

@@ -31,6 +31,10 @@ impl Sources {
         Sources { rows: BTreeMap::new(), sources_max }
     }
 
+    pub fn set_sources_max(&mut self, sources_max: usize) {
+        self.sources_max = sources_max;
+    }
+
     pub fn rows(&self) -> &BTreeMap<Label, Source> {
         &self.rows
     }

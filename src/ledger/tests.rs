@@ -155,6 +155,44 @@ fn a_code_is_described_from_its_first_event_on() {
 }
 
 #[test]
+fn another_catalogue_brings_its_zeros_and_words_and_takes_no_count_away() {
+    let mut ledger = Ledger::new(Limits::default(), book(&[("p", "x", "token"), ("p", "gone", "token")]));
+    ledger.commit(errors([(error("p", "token", "x"), 2), (error("p", "token", "gone"), 1)]));
+    ledger.recatalogue(book(&[("p", "x", "service"), ("q", "y", "token")]));
+    let whole = |block: &str, count| (block.to_owned(), Value::Whole(count));
+    assert_eq!(
+        samples(&ledger, "faultline_errors_total"),
+        [
+            whole(r#"{provider="p",category="token",code="_other"}"#, 0),
+            whole(r#"{provider="p",category="token",code="x"}"#, 2),
+            whole(r#"{provider="p",category="token",code="gone"}"#, 1),
+            whole(r#"{provider="p",category="service",code="_other"}"#, 0),
+            whole(r#"{provider="q",category="token",code="_other"}"#, 0),
+        ]
+    );
+    let described: Vec<String> =
+        samples(&ledger, "faultline_code_info").into_iter().map(|(block, _)| block).collect();
+    assert!(described[0].starts_with(r#"{provider="p",code="x",category="service""#), "{described:?}");
+    assert!(described[1].starts_with(r#"{provider="p",code="gone",category="token""#), "{described:?}");
+    ledger.commit(errors([(error("q", "token", "y"), 1)]));
+    assert_eq!(samples(&ledger, "faultline_code_info").len(), 3);
+}
+
+#[test]
+fn a_lower_limit_takes_no_series_away_and_a_higher_one_gives_room() {
+    let mut ledger = limited(3, 100);
+    ledger.commit(tenants(&["a", "b"]));
+    let limits = |tenants_max| Limits { tenants_max, series_max: 100, ..Limits::default() };
+    ledger.relimit(limits(1));
+    ledger.commit(tenants(&["a", "b", "c"]));
+    let counts = |rows: &[(&str, u64)]| rows.iter().map(|(name, count)| ((*name).into(), *count)).collect();
+    assert_eq!(tenant_counts(&ledger), counts(&[("a", 2), ("b", 2), ("_other", 1)]));
+    ledger.relimit(limits(3));
+    ledger.commit(tenants(&["c", "d"]));
+    assert_eq!(tenant_counts(&ledger), counts(&[("a", 2), ("b", 2), ("c", 1), ("_other", 2)]));
+}
+
+#[test]
 fn a_time_nobody_knows_is_not_exposed() {
     let mut ledger = limited(10, 100);
     let mut delta = errors([]);
