@@ -5,7 +5,9 @@
 //! series (a test below shows it). Here every value is one of a few that we wrote ourselves; what comes out of logs is
 //! kept by [`crate::ledger`].
 
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+use std::time::Duration;
+
+use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 /// Who answered an HTTP request: the values of the label `handler`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub struct Telemetry {
     registry: Registry,
     http_requests: IntCounterVec,
     ticks: IntCounter,
+    reload_successful: IntGauge,
+    reload_success_time: Gauge,
 }
 
 impl Telemetry {
@@ -60,15 +64,28 @@ impl Telemetry {
         }
         let ticks = IntCounter::new("faultline_ticks_total", "Deltas that workers handed to the ledger.")
             .expect("name is legal");
+        let reload_successful = IntGauge::new(
+            "faultline_config_last_reload_successful",
+            "1 when the last load of configuration and rules succeeded, else 0; the start was one.",
+        )
+        .expect("name is legal");
+        reload_successful.set(1);
+        let reload_success_time = Gauge::new(
+            "faultline_config_last_reload_success_timestamp_seconds",
+            "When configuration and rules were last loaded with success.",
+        )
+        .expect("name is legal");
         let registry = Registry::new();
         registry.register(Box::new(build_info)).expect("registered once");
         registry.register(Box::new(http_requests.clone())).expect("registered once");
         registry.register(Box::new(ticks.clone())).expect("registered once");
+        registry.register(Box::new(reload_successful.clone())).expect("registered once");
+        registry.register(Box::new(reload_success_time.clone())).expect("registered once");
         #[cfg(target_os = "linux")]
         registry
             .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
             .expect("registered once");
-        Telemetry { registry, http_requests, ticks }
+        Telemetry { registry, http_requests, ticks, reload_successful, reload_success_time }
     }
 
     /// Of this build.
@@ -84,6 +101,17 @@ impl Telemetry {
     /// A worker handed over a delta.
     pub fn tick(&self) {
         self.ticks.inc();
+    }
+
+    /// Configuration and rules were loaded and are in effect; `at` is the time since 1970.
+    pub fn load_succeeded(&self, at: Duration) {
+        self.reload_successful.set(1);
+        self.reload_success_time.set(at.as_secs_f64());
+    }
+
+    /// They could not be loaded; what was in effect still is.
+    pub fn load_failed(&self) {
+        self.reload_successful.set(0);
     }
 
     /// Appends all of it in the text format 0.0.4, families sorted by name. Reads `/proc/self`.
@@ -135,6 +163,31 @@ mod tests {
             );
             assert!(text.contains(&line), "{line} in {text}");
         }
+    }
+
+    #[test]
+    fn a_failed_load_leaves_the_time_of_the_last_good_one() {
+        let telemetry = Telemetry::new("1", "c");
+        let said = || {
+            let mut text = String::new();
+            telemetry.encode(&mut text);
+            let value = |name: &str| {
+                let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
+                line.and_then(|line| line.split(' ').nth(1)).map(str::to_owned)
+            };
+            [
+                value("faultline_config_last_reload_successful"),
+                value("faultline_config_last_reload_success_timestamp_seconds"),
+            ]
+        };
+        let is = |flag: &str, time: &str| [Some(flag.to_owned()), Some(time.to_owned())];
+        assert_eq!(said(), is("1", "0"));
+        telemetry.load_succeeded(Duration::from_millis(1_763_630_043_117));
+        assert_eq!(said(), is("1", "1763630043.117"));
+        telemetry.load_failed();
+        assert_eq!(said(), is("0", "1763630043.117"));
+        telemetry.load_succeeded(Duration::from_secs(1_763_630_100));
+        assert_eq!(said(), is("1", "1763630100"));
     }
 
     #[test]
