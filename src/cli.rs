@@ -75,6 +75,24 @@ struct Web {
     /// host:port or :port to serve /metrics on (repeatable) [default: 127.0.0.1:10510]
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     listen_addresses: Vec<ListenAddress>,
+    /// Path of the metrics [default: /metrics]
+    #[arg(long = "web.telemetry-path", value_name = "PATH", value_parser = config::parse_telemetry_path)]
+    telemetry_path: Option<String>,
+    /// Let POST and PUT /-/reload and /-/quit do what they say [default: false]
+    #[arg(long = "web.enable-lifecycle", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    enable_lifecycle: Option<bool>,
+    /// OpenMetrics says when each counter began, in a _created line [default: false]
+    #[arg(long = "web.openmetrics-created", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    openmetrics_created: Option<bool>,
+}
+
+impl Web {
+    fn set(&self, flags: &mut Flags) {
+        flags.listen_addresses.clone_from(&self.listen_addresses);
+        flags.telemetry_path.clone_from(&self.telemetry_path);
+        flags.enable_lifecycle = self.enable_lifecycle;
+        flags.openmetrics_created = self.openmetrics_created;
+    }
 }
 
 /// The whole daemon on a built-in, seeded log stream of all five providers and realistic noise, through the same path as
@@ -204,9 +222,9 @@ impl Invocation {
             ..Flags::default()
         };
         match &command {
-            Command::Demo(demo) => flags.listen_addresses = demo.web.listen_addresses.clone(),
+            Command::Demo(demo) => demo.web.set(&mut flags),
             Command::Run(run) => {
-                flags.listen_addresses = run.web.listen_addresses.clone();
+                run.web.set(&mut flags);
                 flags.linger = run.linger;
                 flags.inputs = run.inputs.clone();
             }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::config::TICK_INTERVAL;
 use crate::event::Label;
-use crate::export::{self, Listeners, Shared};
+use crate::export::{self, Lifecycle, Listeners, Shared, Web};
 use crate::ledger::Totals;
 use crate::pipeline::Pipeline;
 use crate::source::{Source, Stop};
@@ -45,6 +45,10 @@ pub struct Feed {
 pub struct Parts {
     pub shared: Arc<Shared>,
     pub listeners: Listeners,
+    /// Where the metrics are.
+    pub telemetry_path: String,
+    /// Requests may reload and end the process.
+    pub has_lifecycle: bool,
     pub feeds: Vec<Feed>,
     /// Made with the engine that the pipelines have.
     pub engines: Arc<EngineSlot>,
@@ -82,11 +86,23 @@ type EndedMessage = (usize, Ended);
 
 /// Runs until all input has ended, a signal comes or the lifetime is over. An error says that nothing was started.
 pub fn run(parts: Parts, mut tell: impl FnMut(Event<'_>, &Shared)) -> io::Result<Finished> {
-    let Parts { shared, listeners, feeds, engines, reload, clock, linger, lifetime } = parts;
+    let Parts {
+        shared,
+        listeners,
+        telemetry_path,
+        has_lifecycle,
+        feeds,
+        engines,
+        reload,
+        clock,
+        linger,
+        lifetime,
+    } = parts;
     let stop = Stop::new()?;
     let addresses = listeners.addrs()?;
     let reloads = start_reloads(reload, &shared, &clock)?;
-    let server = Server::start(listeners, shared.clone(), stop.clone(), reloads.clone())?;
+    let web = Web { telemetry_path, lifecycle: has_lifecycle.then(|| lifecycle(&stop, &reloads)) };
+    let server = Server::start(listeners, shared.clone(), web, stop.clone(), reloads.clone())?;
     tell(Event::Listening(&addresses), &shared);
     let names: Vec<Label> = feeds.iter().map(|feed| feed.name.as_str().into()).collect();
     let ended = start_workers(feeds, &engines, &shared, &clock, &stop)?;
@@ -117,6 +133,12 @@ fn start_reloads(reload: Reload, shared: &Arc<Shared>, clock: &Clock) -> io::Res
         Err(_) => shared.telemetry.load_failed(),
     })?;
     Ok(reloads)
+}
+
+/// What requests may ask of the process: what SIGHUP and SIGTERM do.
+fn lifecycle(stop: &Stop, reloads: &Reloads) -> Lifecycle {
+    let (stop, reloads) = (stop.clone(), reloads.clone());
+    Lifecycle { reload: Box::new(move || reloads.ask_and_wait()), quit: Box::new(move || stop.ask()) }
 }
 
 fn start_workers(
@@ -213,7 +235,13 @@ struct Server {
 
 impl Server {
     /// Returns when signals are caught and the server takes requests.
-    fn start(listeners: Listeners, shared: Arc<Shared>, stop: Stop, reloads: Reloads) -> io::Result<Server> {
+    fn start(
+        listeners: Listeners,
+        shared: Arc<Shared>,
+        web: Web,
+        stop: Stop,
+        reloads: Reloads,
+    ) -> io::Result<Server> {
         let (leave, left) = oneshot::channel::<()>();
         let (started, is_started) = mpsc::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -230,7 +258,7 @@ impl Server {
                     // A starter that is gone wants us gone too.
                     let _ = left.await;
                 };
-                export::serve(listeners, shared, leaving).await
+                export::serve(listeners, shared, web, leaving).await
             })
         })?;
         is_started.recv().map_err(|_| io::Error::other("the server thread ended at its start"))??;

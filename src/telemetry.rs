@@ -16,20 +16,32 @@ pub enum Handler {
     Healthy,
     Ready,
     Landing,
+    Reload,
+    Quit,
     /// Nobody: the path is unknown.
     Other,
 }
 
 impl Handler {
-    pub const ALL: [Handler; 5] =
-        [Handler::Metrics, Handler::Healthy, Handler::Ready, Handler::Landing, Handler::Other];
+    pub const ALL: [Handler; 7] = [
+        Handler::Metrics,
+        Handler::Healthy,
+        Handler::Ready,
+        Handler::Landing,
+        Handler::Reload,
+        Handler::Quit,
+        Handler::Other,
+    ];
 
+    /// The path that it answers unless another was chosen, which the label does not show.
     pub fn name(self) -> &'static str {
         match self {
             Handler::Metrics => "/metrics",
             Handler::Healthy => "/-/healthy",
             Handler::Ready => "/-/ready",
             Handler::Landing => "/",
+            Handler::Reload => "/-/reload",
+            Handler::Quit => "/-/quit",
             Handler::Other => "other",
         }
     }

@@ -38,6 +38,8 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
         reload: reload::job(options.flags.clone(), settings.clone(), shared.clone(), engines.clone()),
         shared,
         listeners,
+        telemetry_path: settings.web.telemetry_path.clone(),
+        has_lifecycle: settings.web.enable_lifecycle,
         feeds,
         engines,
         clock: worker::real_clock(),

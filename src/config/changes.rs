@@ -23,7 +23,7 @@ impl Settings {
         use Effect::{AtOnce, AtRestart};
         let Settings { log, web, sources, limits, rules } = next;
         let Log { level, format } = log;
-        let Web { listen_addresses, linger } = web;
+        let Web { listen_addresses, telemetry_path, enable_lifecycle, openmetrics_created, linger } = web;
         let Limits {
             line_bytes_max,
             event_lines_max,
@@ -38,6 +38,9 @@ impl Settings {
             ("log.level", *level != self.log.level, AtOnce),
             ("log.format", *format != self.log.format, AtOnce),
             ("web.listen_addresses", *listen_addresses != self.web.listen_addresses, AtRestart),
+            ("web.telemetry_path", *telemetry_path != self.web.telemetry_path, AtRestart),
+            ("web.enable_lifecycle", *enable_lifecycle != self.web.enable_lifecycle, AtRestart),
+            ("web.openmetrics_created", *openmetrics_created != self.web.openmetrics_created, AtRestart),
             ("web.linger", *linger != self.web.linger, AtRestart),
             ("sources", *sources != self.sources, AtRestart),
             // A record that waits would be cut at one length and joined at another.

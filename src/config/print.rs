@@ -63,9 +63,12 @@ fn write_log(text: &mut String, Log { level, format }: &Log) -> fmt::Result {
     write!(text, "\nlog:\n  level: {level}\n  format: {format}\n")
 }
 
-fn write_web(text: &mut String, Web { listen_addresses, linger }: &Web) -> anyhow::Result<()> {
+fn write_web(text: &mut String, web: &Web) -> anyhow::Result<()> {
+    let Web { listen_addresses, telemetry_path, enable_lifecycle, openmetrics_created, linger } = web;
     write!(text, "\nweb:\n  listen_addresses:")?;
     list(text, listen_addresses, |address| Ok(quoted(&address.to_string())))?;
+    writeln!(text, "  telemetry_path: {}", quoted(telemetry_path))?;
+    writeln!(text, "  enable_lifecycle: {enable_lifecycle}\n  openmetrics_created: {openmetrics_created}")?;
     Ok(writeln!(text, "  linger: {}", quoted(&duration(*linger)))?)
 }
 

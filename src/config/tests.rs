@@ -31,13 +31,16 @@ fn a_file_of_comments_is_the_defaults() {
 
 #[test]
 fn all_values_are_taken() {
-    let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1', 'localhost:2'], linger: 30s}\n\
+    let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1', 'localhost:2'], linger: 30s, \
+        telemetry_path: /a/metrics, enable_lifecycle: true, openmetrics_created: true}\n\
         sources:\n  - {file: /var/log/a.log, name: app}\n  - {stdin: true}\n\
         limits: {line_bytes_max: 64KiB, event_lines_max: 7, tenants_max: 5, series_max: 200, sources_max: 3, expansion_ratio_max: 9}\n\
         rules: {dirs: [/etc/faultline/rules]}\n";
     let settings = parse("f", text).unwrap();
     assert_eq!(settings.log, Log { level: LogLevel::Debug, format: LogFormat::Json });
     assert_eq!(settings.web.linger, Duration::from_secs(30));
+    assert_eq!(settings.web.telemetry_path, "/a/metrics");
+    assert!(settings.web.enable_lifecycle && settings.web.openmetrics_created);
     assert_eq!(
         settings.web.listen_addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [":1", "localhost:2"]
@@ -58,11 +61,15 @@ fn all_values_are_taken() {
 
 #[test]
 fn every_wrong_value_is_reported_with_its_place() {
-    let text = "web:\n  listen_addresses: ['nowhere']\n  linger: soon\nsources:\n  - {file: a, stdin: true}\n  - {file: b}\n  \
+    let text = "web:\n  listen_addresses: ['nowhere']\n  linger: soon\n  telemetry_path: /-/metrics\nsources:\n  - {file: a, stdin: true}\n  - {file: b}\n  \
         - {file: c, name: b}\nlimits:\n  line_bytes_max: 3\n  tenants_max: 99999999\n";
     let findings = parse("f.yaml", text).unwrap_err();
     let places: Vec<(usize, usize)> = findings.iter().map(|finding| (finding.line, finding.column)).collect();
-    assert_eq!(places.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 5, 7, 9, 10], "{findings}");
+    assert_eq!(
+        places.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+        [2, 3, 4, 6, 8, 10, 11],
+        "{findings}"
+    );
     assert!(places.iter().all(|(_, column)| *column > 1), "{findings}");
 }
 
@@ -77,9 +84,16 @@ fn unknown_settings_are_refused_with_a_hint() {
 
 #[test]
 fn flags_beat_the_file() {
-    let file = parse("f", "web: {linger: 1s}\nsources: [{stdin: true}]\nlog: {level: error}\n").unwrap();
+    let file = parse(
+        "f",
+        "web: {linger: 1s, telemetry_path: /a, enable_lifecycle: true, openmetrics_created: true}\n\
+        sources: [{stdin: true}]\nlog: {level: error}\n",
+    )
+    .unwrap();
     let flags = Flags {
         linger: Some(Duration::from_secs(2)),
+        telemetry_path: Some("/b".into()),
+        enable_lifecycle: Some(false),
         inputs: vec!["a.log".into(), "-".into()],
         listen_addresses: vec![":0".parse().unwrap()],
         ..Flags::default()
@@ -87,23 +101,34 @@ fn flags_beat_the_file() {
     let settings = file.overridden_by(&flags);
     assert_eq!(settings.web.linger, Duration::from_secs(2));
     assert_eq!(settings.log.level, LogLevel::Error);
+    assert_eq!(settings.web.telemetry_path, "/b");
+    assert!(!settings.web.enable_lifecycle && settings.web.openmetrics_created);
     assert_eq!(settings.web.listen_addresses[0].to_string(), ":0");
     assert_eq!(settings.sources, [SourceSetting::of_path("a.log".into()), SourceSetting::stdin()]);
 }
 
 #[test]
 fn what_changed_is_named_and_what_can_wait_for_no_restart_is_taken() {
-    let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1'], linger: 30s}\nsources: [{stdin: true}]\n\
+    let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1'], linger: 30s, telemetry_path: /a, \
+        enable_lifecycle: true, openmetrics_created: true}\nsources: [{stdin: true}]\n\
         limits: {line_bytes_max: 64KiB, event_lines_max: 7, tenants_max: 5, series_max: 200, sources_max: 3, expansion_ratio_max: 9}\n\
         rules: {dirs: [/etc/faultline/rules]}\n";
     let (old, new) = (Settings::default(), parse("f", text).unwrap());
     assert_eq!(old.changes(&old), Changes::default());
     let changes = old.changes(&new);
-    let at_restart =
-        ["web.listen_addresses", "web.linger", "sources", "limits.line_bytes_max", "limits.event_lines_max"];
+    let at_restart = [
+        "web.listen_addresses",
+        "web.telemetry_path",
+        "web.enable_lifecycle",
+        "web.openmetrics_created",
+        "web.linger",
+        "sources",
+        "limits.line_bytes_max",
+        "limits.event_lines_max",
+    ];
     assert_eq!(changes.at_restart, at_restart);
     let all = changes.at_once.len() + changes.at_restart.len();
-    assert_eq!(all, 12, "{changes:?}");
+    assert_eq!(all, 15, "{changes:?}");
     let adopted = old.adopting(new.clone());
     assert_eq!(adopted.changes(&new), Changes { at_once: Vec::new(), at_restart: at_restart.to_vec() });
 }
@@ -115,6 +140,9 @@ fn each_setting_is_a_change_by_the_name_that_the_file_gives_it() {
         ("log", "level", "warn"),
         ("log", "format", "json"),
         ("web", "listen_addresses", "[':1']"),
+        ("web", "telemetry_path", "/a"),
+        ("web", "enable_lifecycle", "true"),
+        ("web", "openmetrics_created", "true"),
         ("web", "linger", "1s"),
         ("limits", "line_bytes_max", "2KiB"),
         ("limits", "event_lines_max", "1"),
@@ -179,8 +207,17 @@ mod printing {
         ];
         let linger = any::<(u32, u32)>()
             .prop_map(|(seconds, nanos)| Duration::new(seconds.into(), nanos % 1_000_000_000));
-        (prop::collection::vec(address, 1..4), linger)
-            .prop_map(|(listen_addresses, linger)| Web { listen_addresses, linger })
+        let path = "(/[a-z$&'()*+,;=:@!~_-][a-z.$&'()*+,;=:@!~_-]{0,9}){1,3}"
+            .prop_filter("it is taken", |path| parse_telemetry_path(path).is_ok());
+        (prop::collection::vec(address, 1..4), path, any::<[bool; 2]>(), linger).prop_map(
+            |(listen_addresses, telemetry_path, [enable_lifecycle, openmetrics_created], linger)| Web {
+                listen_addresses,
+                telemetry_path,
+                enable_lifecycle,
+                openmetrics_created,
+                linger,
+            },
+        )
     }
 
     /// Absolute and in normal form, which is what comes out.

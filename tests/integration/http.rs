@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use faultline::aggregation::{Limits as TallyLimits, Tally};
 use faultline::event::{CodeBook, Judgement};
-use faultline::export::{CONTENT_TYPE, Limits, Shared, bind, serve_with};
+use faultline::export::{CONTENT_TYPE, Limits, Shared, Web, bind, serve_with};
 use faultline::ledger::{Ledger, Limits as LedgerLimits};
 use faultline::telemetry::Telemetry;
 use tokio::sync::oneshot;
@@ -37,8 +37,12 @@ fn server_of(limits: Limits, ledger: Ledger) -> Server {
     let addr = listeners.addrs().unwrap()[0];
     let (stop, stopped) = oneshot::channel();
     let shutdown = async { stopped.await.unwrap_or(()) };
-    let served = runtime.spawn(serve_with(limits, listeners, shared.clone(), shutdown));
+    let served = runtime.spawn(serve_with(limits, listeners, shared.clone(), web(), shutdown));
     Server { addr, shared, stop, served, runtime }
+}
+
+fn web() -> Web {
+    Web { telemetry_path: "/metrics".to_owned(), lifecycle: None }
 }
 
 impl Server {
@@ -124,7 +128,7 @@ fn every_method_and_path_has_its_answer() {
             assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{method} {path}");
         }
     }
-    for path in ["/metrics/", "/METRICS", "/%6detrics", "//metrics", "/x", "/-/reload", "/../metrics"] {
+    for path in ["/metrics/", "/METRICS", "/%6detrics", "//metrics", "/x", "/../metrics"] {
         assert_eq!(server.ask("GET", path).status, 404, "{path}");
         assert_eq!(server.ask("POST", path).status, 404, "{path}");
     }
@@ -297,7 +301,7 @@ fn a_body_nobody_asked_for_is_not_waited_for() {
     let server = server(Limits::default());
     let mut stream = server.connect();
     write!(stream, "GET /-/healthy HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n").unwrap();
-    assert_eq!(read_answer(&mut stream).status, 200);
+    assert_eq!(read_answer(&mut stream).status, 413);
     read_to_close(&mut stream);
 }
 

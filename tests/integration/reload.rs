@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::ChildStdout;
 
-use crate::cli::process::{Running, get, run_without_input, stderr, stdout, wait_for_sample};
+use crate::cli::process::{DEADLINE, Running, get, run_without_input, stderr, stdout, wait_for_sample};
 
 /// Three versions of one pack: the same code in another category each.
 const CATEGORIES: [&str; 3] = ["service", "authorization", "request"];
@@ -270,6 +271,52 @@ fn a_storm_of_signals_is_a_few_reloads_and_the_last_files_count() {
     assert_eq!(daemon.running.exit_code(), Some(0));
     let reloads = daemon.running.heard().iter().filter(|line| line.contains("reloaded")).count();
     assert!((1..250).contains(&reloads), "{reloads} reloads for 501 signals");
+}
+
+#[test]
+fn a_request_reloads_where_it_may_and_its_answer_says_what_the_log_says() {
+    let files = Files::new();
+    let mut daemon = Daemon::start(&["--config.file", &files.argument(), "--web.enable-lifecycle"]);
+    fs::write(files.configuration(), "rules: {dirs: [rules]}\nweb: {linger: 1s}\n").unwrap();
+    let answer = post(&daemon.address, "/-/reload");
+    let said = daemon.outcome().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("web.linger needs a restart"), "{answer}");
+    assert!(said.ends_with(answer.lines().last().unwrap()), "{said} {answer}");
+    files.break_one(1);
+    let answer = post(&daemon.address, "/-/reload");
+    daemon.outcome().unwrap_err();
+    let place = format!("{}:3:1: unknown field `nmaes`", files.rules().join("tollgate.yaml").display());
+    assert!(answer.starts_with("HTTP/1.1 500") && answer.lines().any(|line| line == place), "{answer}");
+    // The metric is there before the answer is.
+    assert_eq!(sample(&get(&daemon.address, "/metrics"), "faultline_config_last_reload_successful"), 0.0);
+    files.repair(CATEGORIES[0], "error");
+    assert!(post(&daemon.address, "/-/reload").starts_with("HTTP/1.1 200"));
+    assert_eq!(sample(&get(&daemon.address, "/metrics"), "faultline_config_last_reload_successful"), 1.0);
+    let severity_of = |exposition: &str, severity: &str| {
+        let attributes = format!("code=\"TG-1001\",category=\"service\",severity=\"{severity}\"");
+        exposition.lines().any(|line| line.starts_with("faultline_code_info") && line.contains(&attributes))
+    };
+    daemon.feed(&lines(1));
+    wait_for_sample(&daemon.address, "faultline_matched_total{source=\"stdin\"} 1");
+    assert!(severity_of(&get(&daemon.address, "/metrics"), "error"));
+    files.repair(CATEGORIES[0], "critical");
+    assert!(post(&daemon.address, "/-/reload").starts_with("HTTP/1.1 200"));
+    assert!(
+        severity_of(&get(&daemon.address, "/metrics"), "critical"),
+        "attributes of what was counted before"
+    );
+    assert!(post(&daemon.address, "/-/quit").starts_with("HTTP/1.1 200"));
+    assert_eq!(daemon.running.exit_code(), Some(0));
+}
+
+/// The answer to a POST, head and all.
+fn post(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    write!(stream, "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
 }
 
 #[test]

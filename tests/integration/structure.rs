@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pipeline", &["event", "catalogue", "framing", "matcher", "attribution", "aggregation"]),
     ("proving", &["event", "catalogue", "pipeline"]),
     ("worker", &["event", "source", "pipeline"]),
-    ("config", &["event", "catalogue", "ledger", "pipeline"]),
+    ("config", &["event", "catalogue", "ledger", "export", "pipeline"]),
     ("daemon", &["event", "source", "ledger", "export", "pipeline", "worker", "config"]),
     (
         "commands",

@@ -40,6 +40,8 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
         reload: reload::job(options.flags.clone(), settings.clone(), shared.clone(), engines.clone()),
         shared,
         listeners,
+        telemetry_path: settings.web.telemetry_path.clone(),
+        has_lifecycle: settings.web.enable_lifecycle,
         feeds: vec![feed],
         engines,
         clock: worker::real_clock(),
@@ -48,7 +50,10 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     };
     output::say(format_args!("a built-in log of five services is being read; every line of it is invented"));
     if let Some(address) = address {
-        output::say(format_args!("look at http://{address}/metrics, or curl it; Ctrl-C ends"));
+        output::say(format_args!(
+            "look at http://{address}{}, or curl it; Ctrl-C ends",
+            settings.web.telemetry_path
+        ));
     }
     let mut board = Board::new(io::stdout());
     let mut broken = None;
