@@ -282,7 +282,7 @@ fn catch_signals(stop: Stop, reloads: Reloads) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let has_terminal = io::stderr().is_terminal();
+    let had_terminal = has_terminal();
     tokio::spawn(async move {
         let mut is_first = true;
         loop {
@@ -290,7 +290,7 @@ fn catch_signals(stop: Stop, reloads: Reloads) -> io::Result<()> {
                 _ = interrupt.recv() => 2,
                 _ = terminate.recv() => 15,
                 _ = hang_up.recv() => {
-                    match has_terminal && !io::stderr().is_terminal() {
+                    match had_terminal && !has_terminal() {
                         true => stop.ask(),
                         false => reloads.ask(),
                     }
@@ -305,4 +305,9 @@ fn catch_signals(stop: Stop, reloads: Reloads) -> io::Result<()> {
         }
     });
     Ok(())
+}
+
+/// A terminal that was closed is none any more.
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
 }

@@ -100,7 +100,7 @@ impl Reloads {
     }
 }
 
-/// A panic is a failed reload: what was in effect is whole, since new parts are put in place by single moves.
+/// A panic is a failed reload. Parts are built beside what is in effect and moved into place, so that is whole.
 fn contained(reload: &mut Reload) -> Reloaded {
     catch_unwind(AssertUnwindSafe(reload))
         .unwrap_or_else(|_| Err("the reload panicked; this is a bug".to_owned()))

@@ -287,6 +287,7 @@ fn a_request_reloads_where_it_may_and_its_answer_says_what_the_log_says() {
     daemon.outcome().unwrap_err();
     let place = format!("{}:3:1: unknown field `nmaes`", files.rules().join("tollgate.yaml").display());
     assert!(answer.starts_with("HTTP/1.1 500") && answer.lines().any(|line| line == place), "{answer}");
+    assert!(!answer.contains("nothing was started"), "{answer}");
     // The metric is there before the answer is.
     assert_eq!(sample(&get(&daemon.address, "/metrics"), "faultline_config_last_reload_successful"), 0.0);
     files.repair(CATEGORIES[0], "error");
