@@ -130,6 +130,9 @@ struct Run {
     /// Copy standard input to standard output unchanged
     #[arg(long)]
     tee: bool,
+    /// Print the settings in effect (file, flags, defaults) as a configuration file, and start nothing
+    #[arg(long = "print-config")]
+    print_config: bool,
     #[command(flatten)]
     web: Web,
     /// Go on serving this long when all input has ended [default: 0s]
@@ -247,8 +250,9 @@ impl Invocation {
         })?;
         logging::start(&settings.log);
         match command {
-            Command::Demo(demo) => demo::run(&settings, &demo::Options { lifetime: demo.lifetime }),
-            Command::Run(run) => run::run(&settings, &run::Options { tee: run.tee }),
+            Command::Demo(demo) => demo::run(&settings, &demo::Options { lifetime: demo.lifetime, flags }),
+            Command::Run(run) if run.print_config => run::print_config(&settings),
+            Command::Run(run) => run::run(&settings, &run::Options { tee: run.tee, flags }),
             Command::Scan(scan) => scan::run(&settings, &scan.options()),
             Command::Classify(classify) => classify::run(&settings, &classify.options()),
             Command::Completions(_) | Command::Man(_) => unreachable!("they need no settings and are done"),

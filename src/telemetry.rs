@@ -5,8 +5,10 @@
 //! series (a test below shows it). Here every value is one of a few that we wrote ourselves; what comes out of logs is
 //! kept by [`crate::ledger`].
 
+use std::time::Duration;
+
 use prometheus::proto::MetricType;
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Who answered an HTTP request: the values of the label `handler`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +94,8 @@ pub struct Telemetry {
     http_connections_closed: IntCounterVec,
     http_accept_failures: IntCounter,
     ticks: IntCounter,
+    reload_successful: IntGauge,
+    reload_success_time: Gauge,
 }
 
 impl Telemetry {
@@ -132,6 +136,17 @@ impl Telemetry {
         .expect("name is legal");
         let ticks = IntCounter::new("faultline_ticks_total", "Deltas that workers handed to the ledger.")
             .expect("name is legal");
+        let reload_successful = IntGauge::new(
+            "faultline_config_last_reload_successful",
+            "1 when the last load of configuration and rules succeeded, else 0; the start was one.",
+        )
+        .expect("name is legal");
+        reload_successful.set(1);
+        let reload_success_time = Gauge::new(
+            "faultline_config_last_reload_success_timestamp_seconds",
+            "When configuration and rules were last loaded with success.",
+        )
+        .expect("name is legal");
         let registry = Registry::new();
         registry.register(Box::new(build_info)).expect("registered once");
         registry.register(Box::new(http_requests.clone())).expect("registered once");
@@ -139,6 +154,8 @@ impl Telemetry {
         registry.register(Box::new(http_connections_closed.clone())).expect("registered once");
         registry.register(Box::new(http_accept_failures.clone())).expect("registered once");
         registry.register(Box::new(ticks.clone())).expect("registered once");
+        registry.register(Box::new(reload_successful.clone())).expect("registered once");
+        registry.register(Box::new(reload_success_time.clone())).expect("registered once");
         #[cfg(target_os = "linux")]
         registry
             .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
@@ -150,6 +167,8 @@ impl Telemetry {
             http_connections_closed,
             http_accept_failures,
             ticks,
+            reload_successful,
+            reload_success_time,
         }
     }
 
@@ -181,6 +200,17 @@ impl Telemetry {
     /// A worker handed over a delta.
     pub fn tick(&self) {
         self.ticks.inc();
+    }
+
+    /// Configuration and rules were loaded and are in effect; `at` is the time since 1970.
+    pub fn load_succeeded(&self, at: Duration) {
+        self.reload_successful.set(1);
+        self.reload_success_time.set(at.as_secs_f64());
+    }
+
+    /// They could not be loaded; what was in effect still is.
+    pub fn load_failed(&self) {
+        self.reload_successful.set(0);
     }
 
     /// All of it, families sorted by name, series by their labels. Reads `/proc/self`. The crate can write the text format
@@ -263,6 +293,26 @@ mod tests {
             let sample = (labels.map(|(name, value)| (name.to_owned(), value)).to_vec(), times as f64);
             assert!(requests.samples.contains(&sample), "{sample:?} in {requests:?}");
         }
+    }
+
+    #[test]
+    fn a_failed_load_leaves_the_time_of_the_last_good_one() {
+        let telemetry = Telemetry::new("1", "c");
+        let said = || {
+            let families = telemetry.gather();
+            let value = |name: &str| families.iter().find(|family| family.name == name).unwrap().samples[0].1;
+            [
+                value("faultline_config_last_reload_successful"),
+                value("faultline_config_last_reload_success_timestamp_seconds"),
+            ]
+        };
+        assert_eq!(said(), [1.0, 0.0]);
+        telemetry.load_succeeded(Duration::from_millis(1_763_630_043_117));
+        assert_eq!(said(), [1.0, 1_763_630_043.117]);
+        telemetry.load_failed();
+        assert_eq!(said(), [0.0, 1_763_630_043.117]);
+        telemetry.load_succeeded(Duration::from_secs(1_763_630_100));
+        assert_eq!(said(), [1.0, 1_763_630_100.0]);
     }
 
     #[test]

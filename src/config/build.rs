@@ -35,7 +35,7 @@ pub fn load(flags: &Flags) -> anyhow::Result<Settings> {
 fn wrong(what: &'static str) -> impl Fn(Diagnostics) -> anyhow::Error {
     move |findings| {
         let findings = findings.to_string();
-        anyhow!("the {what} cannot be used; nothing was started\n{}", findings.trim_end())
+        anyhow!("the {what} cannot be used\n{}", findings.trim_end())
     }
 }
 
@@ -79,7 +79,7 @@ fn read_rules(dirs: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
     if errors.is_empty() {
         return Ok(files);
     }
-    Err(anyhow!("the rules cannot be read; nothing was started\n{}", errors.join("\n")))
+    Err(anyhow!("the rules cannot be read\n{}", errors.join("\n")))
 }
 
 fn rule_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {

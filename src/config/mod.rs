@@ -2,12 +2,15 @@
 //! parts. Everything has a default, so that no file is needed; flags override what the file says.
 //!
 //! `raw` is the text's shape, `check` turns it into settings and reports every error at once, `units` reads sizes,
-//! durations and addresses, `build` opens files and makes the engine. The documented file is `deploy/faultline.yaml`.
+//! durations and addresses, `build` opens files and makes the engine. `changes` tells what a reload can put into effect,
+//! `print` writes settings as the text that gives them. The documented file is `deploy/faultline.yaml`.
 
 mod raw;
 mod check;
 mod units;
 mod build;
+mod changes;
+mod print;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +21,9 @@ use std::time::Duration;
 use crate::ledger::Exposure;
 
 pub use build::{build_engine, catalogue_info, load};
+pub use changes::Changes;
 pub use check::parse;
+pub use print::print;
 pub use units::{ListenAddress, parse_duration, parse_telemetry_path};
 
 /// Where `/metrics` is served unless something else is said.

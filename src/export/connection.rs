@@ -95,7 +95,7 @@ impl State {
 
 /// Finds where heads end, so that half a head that came with the request before it is not taken for nothing.
 #[derive(Debug, Clone, Copy, Default)]
-struct HeadBounds {
+pub(super) struct HeadBounds {
     is_inside: bool,
     is_line_empty: bool,
     last: u8,

@@ -24,9 +24,9 @@ pub struct Web {
 
 /// What `POST /-/reload` and `POST /-/quit` do.
 pub struct Lifecycle {
-    /// Gives what is wrong with the new files when the old ones stay. May take its time: it is called on a thread of its
-    /// own, once at a time.
-    pub reload: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Gives what was changed, or what is wrong with the new files when the old ones stay. May take its time: it is called
+    /// on a thread of its own, once at a time.
+    pub reload: Box<dyn Fn() -> Result<String, String> + Send + Sync>,
     /// Asks the process to end, and returns at once.
     pub quit: Box<dyn Fn() + Send + Sync>,
 }
@@ -102,10 +102,10 @@ impl Routes {
         let routes = self.clone();
         let reloaded = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            routes.web.lifecycle.as_ref().map_or(Ok(()), |lifecycle| (lifecycle.reload)())
+            routes.web.lifecycle.as_ref().map_or(Ok(String::new()), |lifecycle| (lifecycle.reload)())
         });
         match reloaded.await {
-            Ok(Ok(())) => plain(StatusCode::OK, "reloaded\n"),
+            Ok(Ok(report)) => plain(StatusCode::OK, format!("{}\n", report.trim_end())),
             Ok(Err(reasons)) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", reasons.trim_end())),
             Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "the reload broke off\n"),
         }

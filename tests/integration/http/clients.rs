@@ -160,7 +160,8 @@ fn a_request_that_is_worked_on_keeps_its_place() {
     let (began, has_begun) = mpsc::channel();
     let reload = move || {
         began.send(()).map_err(|error| error.to_string())?;
-        wait.lock().unwrap().recv_timeout(PATIENCE).map_err(|error| error.to_string())
+        wait.lock().unwrap().recv_timeout(PATIENCE).map_err(|error| error.to_string())?;
+        Ok(String::new())
     };
     let lifecycle = Lifecycle { reload: Box::new(reload), quit: Box::new(|| ()) };
     let limits = Limits { connections_max: 2, grace: Duration::ZERO, ..patient() };

@@ -165,7 +165,7 @@ fn a_body_nobody_asked_for_is_not_waited_for() {
     let tell = told.clone();
     let reload = move || {
         tell.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Ok(())
+        Ok(String::new())
     };
     let lifecycle = Lifecycle { reload: Box::new(reload), quit: Box::new(|| ()) };
     let ledger = faultline::ledger::Ledger::new(Default::default(), Default::default());

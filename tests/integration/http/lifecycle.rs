@@ -28,7 +28,7 @@ fn server() -> (Server, Calls) {
     let (reloads, quits) = (calls.reloads.clone(), calls.quits.clone());
     let lifecycle = Lifecycle {
         reload: Box::new(move || match reloads.fetch_add(1, Ordering::SeqCst) % 2 {
-            0 => Ok(()),
+            0 => Ok(String::new()),
             _ => Err("rules/a.yaml:3:5: <b>unknown</b> field\nrules/b.yaml:1:1: empty".to_owned()),
         }),
         quit: Box::new(move || {
