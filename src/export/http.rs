@@ -11,8 +11,10 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 
+use super::connection::Weight;
 use super::exposition::CONTENT_TYPE;
 use super::page;
+use super::places::Places;
 use super::routes::Routes;
 use super::shared::Shared;
 use crate::telemetry::Handler;
@@ -21,13 +23,17 @@ use crate::telemetry::Handler;
 pub(super) async fn answer<B: Body>(
     shared: &Shared,
     routes: &Arc<Routes>,
+    places: &Places,
     request: &Request<B>,
 ) -> Response<Full<Bytes>> {
     let handler = routes.handler(request.uri().path());
     let mut response = match refusal(handler, request) {
         Some(refused) => refused,
         None => match handler {
-            Handler::Metrics => respond(StatusCode::OK, CONTENT_TYPE, shared.exposition().await),
+            Handler::Metrics => {
+                places.room_for_answer().await;
+                respond(StatusCode::OK, CONTENT_TYPE, shared.exposition().await)
+            }
             Handler::Healthy => plain(StatusCode::OK, "healthy\n"),
             Handler::Ready if shared.is_ready() => plain(StatusCode::OK, "ready\n"),
             Handler::Ready => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
@@ -92,6 +98,7 @@ pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full
 fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let body = body.into();
     let mut response = Response::new(Full::new(body.clone()));
+    response.extensions_mut().insert(Weight::of(&body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

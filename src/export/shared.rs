@@ -54,6 +54,8 @@ impl Shared {
     /// A whole exposition, rendered after the call began: never older than what was committed before it.
     pub async fn exposition(&self) -> Bytes {
         let begun_before = self.renderings.load(Ordering::SeqCst);
+        // All who wait for the same moment get as far as this before the first of them renders for all.
+        tokio::task::yield_now().await;
         let mut rendered = self.rendered.lock().await;
         if self.renderings.load(Ordering::SeqCst) == begun_before {
             self.renderings.fetch_add(1, Ordering::SeqCst);
