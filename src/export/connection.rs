@@ -67,6 +67,7 @@ pub(super) struct State {
     pub since: Instant,
     /// Begin of the answer.
     pub answering_since: Instant,
+    pub answer: Weight,
     pub fetched_bytes: usize,
     /// All of the answer was handed to hyper.
     pub is_given: bool,
@@ -84,6 +85,7 @@ impl State {
             phase: Phase::Silent,
             since: now,
             answering_since: now,
+            answer: Weight::default(),
             fetched_bytes: 0,
             is_given: false,
             head: HeadBounds::default(),
@@ -91,6 +93,13 @@ impl State {
             is_cut: false,
         }
     }
+}
+
+/// What an answer holds in memory. Answers with the same `id` share it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Weight {
+    pub id: usize,
+    pub bytes: usize,
 }
 
 /// Finds where heads end, so that half a head that came with the request before it is not taken for nothing.
@@ -152,8 +161,9 @@ impl Standing {
     }
 
     /// The answer is there to be fetched.
-    pub fn answering(&self, now: Instant) {
+    pub fn answering(&self, answer: Weight, now: Instant) {
         let mut state = self.state();
+        state.answer = answer;
         (state.phase, state.since, state.answering_since) = (Phase::Answering, now, now);
         (state.fetched_bytes, state.is_given) = (0, false);
         drop(state);
@@ -389,7 +399,7 @@ mod tests {
         assert_eq!(deadline(), None, "we work");
         it.flushed(after(begin, 250));
         assert_eq!(it.look().phase, Phase::Serving, "nothing was to be written yet");
-        it.answering(after(begin, 300));
+        it.answering(Weight::default(), after(begin, 300));
         assert_eq!(deadline(), Some((after(begin, 300) + limits.stall_timeout, Closed::AnswerTimeout)));
         it.fetched(STRIDE_BYTES - 1, after(begin, 400));
         assert_eq!(it.look().since, after(begin, 300), "a stride is the least that counts");
@@ -422,7 +432,7 @@ mod tests {
             let it = standing(now);
             it.heard(ahead, now);
             assert_eq!(it.called(now), Head::Clear);
-            it.answering(now);
+            it.answering(Weight::default(), now);
             it.given();
             it.flushed(now);
             assert_eq!(it.look().phase, phase);
@@ -455,7 +465,7 @@ mod tests {
         }
         changed.await;
         assert_eq!(it.look().leaving, None);
-        it.answering(Instant::now());
+        it.answering(Weight::default(), Instant::now());
         it.ask_to_leave(Closed::AnswerEvicted);
         assert_eq!(it.left().await, Closed::AnswerEvicted);
     }

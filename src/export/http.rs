@@ -14,6 +14,7 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use super::ask::Ask;
 use super::fetch::AnswerBody;
 use super::page;
+use super::places::Places;
 use super::routes::Routes;
 use super::shared::Shared;
 use crate::telemetry::Handler;
@@ -22,6 +23,7 @@ use crate::telemetry::Handler;
 pub(super) async fn answer<B: Body>(
     shared: &Arc<Shared>,
     routes: &Arc<Routes>,
+    places: &Places,
     request: &Request<B>,
     address: IpAddr,
 ) -> Response<AnswerBody> {
@@ -29,7 +31,10 @@ pub(super) async fn answer<B: Body>(
     let mut response = match refusal(handler, request) {
         Some(refused) => refused,
         None => match handler {
-            Handler::Metrics => scrape(shared, Ask::of(request, address)).await,
+            Handler::Metrics => {
+                places.room_for_answer().await;
+                scrape(shared, Ask::of(request, address)).await
+            }
             Handler::Healthy => plain(StatusCode::OK, "healthy\n"),
             Handler::Ready if shared.is_ready() => plain(StatusCode::OK, "ready\n"),
             Handler::Ready => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),

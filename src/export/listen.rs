@@ -34,6 +34,10 @@ const HEAD_BYTES_MAX: usize = 8192;
 /// 128, which a burst fills before we wake up, and who finds no room tries again after a second at the earliest.
 const QUEUE_MAX: i32 = 4096;
 
+/// What the system takes of an answer before its client fetches any. Left to itself it takes up to 4 MB of each, and copying
+/// so much for 64 slow readers kept everybody else waiting for more than a second.
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
+
 /// After an accept that failed for want of something (file descriptors), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -54,8 +58,16 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// For a client to close its side when we closed ours.
     pub closing_timeout: Duration,
-    /// A client that took its last step less than this ago is busy, and others give way first.
+    /// A client that took its last step less than this ago is busy: others give way first, and its answer is not cut.
     pub grace: Duration,
+    /// But an answer that takes longer than this as a whole may be cut for others.
+    pub long_answer: Duration,
+    /// Memory of the answers that clients are fetching. It is as much as three of the largest where that is more. Who asks
+    /// for the metrics when there is no room waits until somebody has fetched his, or is cut for not fetching it.
+    pub answer_bytes_max: usize,
+    /// After the accept, nobody gives way before this: time for a request that is on its way. With `connections_max` places,
+    /// a full queue of silent clients (4096) is through in a third of a second.
+    pub settling: Duration,
     /// For connections to end on their own after the shutdown began.
     pub shutdown_timeout: Duration,
 }
@@ -70,7 +82,10 @@ impl Default for Limits {
             stall_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(60),
             closing_timeout: Duration::from_millis(250),
-            grace: Duration::from_millis(250),
+            grace: Duration::from_millis(100),
+            long_answer: Duration::from_secs(2),
+            answer_bytes_max: 16 * 1024 * 1024,
+            settling: Duration::from_millis(5),
             shutdown_timeout: Duration::from_millis(900),
         }
     }
@@ -93,6 +108,8 @@ pub fn bind(addrs: &[SocketAddr]) -> io::Result<Listeners> {
         let listener = std::net::TcpListener::bind(addr)?;
         listener.set_nonblocking(true)?;
         rustix::net::listen(&listener, QUEUE_MAX)?;
+        // What is accepted inherits it.
+        rustix::net::sockopt::set_socket_send_buffer_size(&listener, SEND_BUFFER_BYTES)?;
         Ok(listener)
     };
     addrs
@@ -205,15 +222,17 @@ impl Server {
         }
         let standing = place.standing.clone();
         let io = TokioIo::new(Watched::new(stream, standing.clone()));
-        let (shared, routes, address) = (self.shared.clone(), self.routes.clone(), standing.address);
+        let (shared, routes, places) = (self.shared.clone(), self.routes.clone(), self.places.clone());
+        let address = standing.address;
         let service = service_fn(|request| {
-            let (shared, routes, standing) = (shared.clone(), routes.clone(), standing.clone());
+            let (shared, routes, places) = (shared.clone(), routes.clone(), places.clone());
+            let standing = standing.clone();
             async move {
                 let response = match standing.called(Instant::now()) {
-                    Head::Clear => answer(&shared, &routes, &request, address).await,
+                    Head::Clear => answer(&shared, &routes, &places, &request, address).await,
                     Head::Ambiguous => ambiguous(&shared),
                 };
-                standing.answering(Instant::now());
+                standing.answering(response.body().weight(), Instant::now());
                 Ok::<_, Infallible>(response.map(|body| Given::new(body, standing)))
             }
         });
@@ -242,7 +261,10 @@ impl Server {
         };
         if let Some(reason) = closed {
             self.shared.telemetry.connection_closed(reason);
-            standing.cut();
+            // What an idle client was answered may still be on its way.
+            if !matches!(reason, Closed::IdleTimeout | Closed::IdleEvicted | Closed::Closing) {
+                standing.cut();
+            }
         }
     }
 }

@@ -1,8 +1,7 @@
 //! The truth → the world: exposition text, HTTP.
 //!
 //! `ask` reads what a request wants with the help of `negotiation`, `exposition` writes it in one of the formats of `format`
-//! on `sheets`, `press` lets those who wait share it, `held` bounds what is kept of it, `fetch` is the body that a client
-//! takes. `shared` is what the shell, the workers and the server hold in common. `routes` knows which path is whose,
+//! on `sheets`, `press` lets those who wait share it, `fetch` is the body that a client takes. `shared` is what the shell, the workers and the server hold in common. `routes` knows which path is whose,
 //! `page` is the landing page, `http` answers a request, `connection` notes how far each client is, `places` decides who
 //! gives way when there are too many, `listen` serves. No request can stop the scan.
 
@@ -12,7 +11,6 @@ mod ask;
 mod sheets;
 mod exposition;
 mod press;
-mod held;
 mod fetch;
 mod shared;
 mod page;
