@@ -103,7 +103,7 @@ if ! has cargo && [[ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]]; then
     PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 fi
 if ! has cargo; then
-    echo "cargo is missing: install Rust 1.90 or newer (https://rustup.rs)" >&2
+    echo "cargo is missing: install Rust 1.91 or newer (https://rustup.rs)" >&2
     exit 2
 fi
 cargo --version
@@ -111,6 +111,7 @@ for name in gcc g++ make perl; do
     tool "$name" build-essential || exit 2
 done
 tool git git || true # only the commit in --version comes from it
+tool groff groff-base || true # man pages; the test that needs it says that it is skipped
 tool promtool prometheus || true # the test that needs it says that it is skipped
 fmt=yes clippy=yes
 component rustfmt fmt || fmt=no

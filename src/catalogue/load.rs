@@ -4,8 +4,8 @@
 //! linted in full, and checked against the rest (ids, overlays). Reads no file: `config` brings the texts.
 
 use super::diagnostic::{Diagnostic, Diagnostics, Locator, Step, nearest, quoted};
-use super::lint;
 use super::schema::{AcceptedList, FileLine, ForeignList, Overlay, Pack, SharedList};
+use super::{digest, lint};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -84,6 +84,8 @@ pub struct Rules {
     pub overlays: Vec<Overlay>,
     pub shared: Vec<SharedList>,
     pub foreign: Vec<ForeignList>,
+    /// Of the files, in hexadecimal: see `digest`.
+    pub sha256: String,
 }
 
 /// Whether a file is linted.
@@ -111,7 +113,8 @@ pub fn load(builtin: &[RuleFile], added: &[RuleFile]) -> Result<Rules, Diagnosti
 
 /// The same, with a word about the built-in files: whether they are linted again.
 pub fn load_trusting(builtin: &[RuleFile], trust: Trust, added: &[RuleFile]) -> Result<Rules, Diagnostics> {
-    load_all(builtin, trust, added).map(collect)
+    let rules = collect(load_all(builtin, trust, added)?);
+    Ok(Rules { sha256: digest::sha256(builtin.iter().chain(added)), ..rules })
 }
 
 /// The documents with their places.

@@ -1,5 +1,6 @@
 //! Settings → built parts: reads the configuration and the rule directories, compiles the engine.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,9 +10,9 @@ use super::read::{self, Kind};
 use super::{Flags, Settings, include};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
 use crate::catalogue::load::{self, RuleFile};
-use crate::catalogue::{self, builtin};
+use crate::catalogue::{self, Catalogue, builtin};
 use crate::event::Origin;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, CatalogueInfo, Known, Ledger, WorstCase};
 use crate::pipeline::{Engine, Join, Options, Times};
 
 /// The settings of the file that the flags name and of what it includes, or the defaults; then the flags on top. Paths
@@ -34,7 +35,7 @@ fn refuse(what: &str, findings: Vec<Diagnostic>) -> anyhow::Result<()> {
 
 fn refusal(what: &str, findings: Diagnostics) -> anyhow::Error {
     let findings = findings.to_string();
-    anyhow!("the {what} cannot be used; nothing was started\n{}", findings.trim_end())
+    anyhow!("the {what} cannot be used\n{}", findings.trim_end())
 }
 
 /// The engine of the built-in packs and of the rule files in `rules.dirs`.
@@ -61,6 +62,32 @@ fn read_rules(settings: &Settings, findings: &mut Vec<Diagnostic>) -> Vec<RuleFi
     files
 }
 
+/// Which rules an engine has; the version is the program's, as that of the rules in it.
+pub fn catalogue_info(engine: &Engine) -> CatalogueInfo {
+    CatalogueInfo { version: env!("CARGO_PKG_VERSION").into(), sha256: engine.catalogue.sha256.clone() }
+}
+
+fn known(catalogue: &Catalogue) -> Known {
+    let unknown: HashSet<_> = catalogue.syntaxes.iter().map(|syntax| syntax.provider).collect();
+    let errors: HashSet<_> =
+        catalogue.rules.iter().map(|rule| (rule.provider, &rule.category, &rule.code)).collect();
+    let codes: HashSet<_> = catalogue.rules.iter().map(|rule| (rule.provider, &rule.code)).collect();
+    let texts = catalogue.rules.iter().flat_map(|rule| std::iter::once(&rule.code).chain(&rule.wire));
+    Known {
+        providers: catalogue.providers.len(),
+        categories: catalogue.providers.iter().map(|provider| provider.categories.len()).sum(),
+        errors: errors.len(),
+        codes: codes.len(),
+        unknown: unknown.len(),
+        open: texts.collect::<HashSet<_>>().len(),
+    }
+}
+
+/// A path as overlays map it: whole, wherever the program was started.
+fn mappable(path: &Path) -> String {
+    std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()
+}
+
 impl Settings {
     /// What a pipeline needs to know for one source. `path` is the file that the operator may have mapped.
     pub fn pipeline(&self, source: &str, path: Option<&Path>, join: Join, times: Times) -> Options {
@@ -69,14 +96,20 @@ impl Settings {
             times,
             line_bytes_max: self.limits.line_bytes_max,
             event_lines_max: self.limits.event_lines_max,
-            origin: Origin { path: path.map(|path| path.to_string_lossy().into_owned()), topic: None },
+            origin: Origin { path: path.map(mappable), topic: None },
             ..Options::new(source.into())
         }
     }
 
     /// Empty books: every known provider and category at 0.
     pub fn ledger(&self, engine: &Engine) -> Ledger {
-        Ledger::new(self.ledger_limits(), engine.catalogue.info.clone())
+        Ledger::exposed(self.ledger_limits(), engine.catalogue.info.clone(), self.metrics)
+            .with_catalogue(&catalogue_info(engine))
+    }
+
+    /// How large an exposition can get with these rules and this many sources.
+    pub fn series_worst_case(&self, catalogue: &Catalogue, sources: usize) -> WorstCase {
+        ledger::series_worst_case(self.ledger_limits(), known(catalogue), sources)
     }
 
     pub fn ledger_limits(&self) -> ledger::Limits {

@@ -14,6 +14,7 @@ mod structure;
 mod cli;
 mod exposition;
 mod http;
+mod reload;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;

@@ -143,7 +143,7 @@ fn check_overlay(report: &mut Report<'_, '_>, overlay: &Overlay) {
         report.say(steps!["overlay"], "an overlay says `overlay: true`", Some("a pack has no such field"));
     }
     report.id(steps!["provider", "id"], &overlay.provider.id);
-    report.all_filled(steps!["names"], &overlay.names);
+    pack::check_names(report, &overlay.names);
     for (n, map) in overlay.map.iter().enumerate() {
         let keys = [
             ("service", &map.service),

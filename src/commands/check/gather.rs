@@ -6,14 +6,15 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::{Findings, Options, Summary};
+use super::{Findings, Options, Series, Summary};
 use crate::catalogue::builtin;
 use crate::catalogue::diagnostic::{Diagnostic, top_keys};
 use crate::catalogue::load::{self, RuleFile, Rules, Trust};
-use crate::catalogue::review;
+use crate::catalogue::{self, review};
 use crate::config::include::{self, Loaded};
 use crate::config::read::{self, Kind};
-use crate::config::{Flags, SourceFrom};
+use crate::config::{Flags, Settings, SourceFrom};
+use crate::ledger::WorstCase;
 
 /// Top-level keys that rule files have and configurations have not.
 const KEYS_OF_RULES: [&str; 17] = [
@@ -57,6 +58,9 @@ pub(super) fn check(flags: &Flags, options: &Options, findings: &mut Findings) -
         let rules = check_rules(&files, trust, findings);
         if options.lint && rules.is_some() {
             summary.accepted_overlaps = Some(lint(&files, trust, findings));
+        }
+        if n == 0 && loaded.errors.is_empty() {
+            summary.series = rules.as_ref().map(|rules| series(&loaded.settings, rules));
         }
         let rules = rules.unwrap_or_default();
         summary.config_files += loaded.files.len();
@@ -160,6 +164,13 @@ fn lint(files: &[RuleFile], trust: Trust, findings: &mut Findings) -> usize {
             0
         }
     }
+}
+
+/// Without a source named, standard input is one.
+fn series(settings: &Settings, rules: &Rules) -> Series {
+    let sources = settings.sources.len().max(1);
+    let WorstCase { metrics, total } = settings.series_worst_case(&catalogue::compile(rules), sources);
+    Series { metrics, total }
 }
 
 /// The files of the rule directories. A directory that cannot be read is found where the configuration names it.

@@ -57,6 +57,16 @@ struct Summary {
     /// Overlaps between packs that the accepted list names; of a lint only.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted_overlaps: Option<usize>,
+    /// How many samples /metrics can get at most, where nothing is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    series: Option<Series>,
+}
+
+/// In the order of an exposition.
+#[derive(Debug, serde::Serialize)]
+struct Series {
+    metrics: Vec<(&'static str, usize)>,
+    total: usize,
 }
 
 pub fn run(flags: &Flags, options: &Options) -> Outcome {

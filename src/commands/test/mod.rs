@@ -8,7 +8,6 @@ mod failure;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::output::{counted, say};
 use super::{Exit, Outcome, Trouble};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
 use crate::catalogue::load::{self, RuleFile};
@@ -120,12 +119,6 @@ fn tell(report: &Report, settings: &Settings, options: &Options) -> Outcome {
         return Err(Trouble::not_started(hint));
     }
     failure::print(&report.failures, &settings.rules.dirs, &options.inputs)?;
-    if failed > 0 {
-        say(format_args!(
-            "{}",
-            counted(failed as u64, "test gives something else", "tests give something else")
-        ));
-    }
     failure::sum(report.passed, failed)?;
     Ok(if failed > 0 { Exit::Failed } else { Exit::Done })
 }
