@@ -2,7 +2,7 @@
 //!
 //! `schema` is the text of a rule file, `load` turns texts into checked packs and reports every error at once,
 //! `builtin` holds the packs of the binary, `pattern` is a literal with placeholders, `compile` makes the engine's
-//! tables of them. Pure: files are read by `config`.
+//! tables of them, `lookup` answers what people ask. Pure: files are read by `config`.
 
 pub mod schema;
 pub mod diagnostic;
@@ -12,5 +12,6 @@ mod lint;
 pub mod builtin;
 pub mod pattern;
 pub mod compile;
+pub mod lookup;
 
 pub use compile::{Catalogue, compile};
