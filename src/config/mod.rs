@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use build::{build_engine, load};
+pub use build::{build_engine, load, load_rules, read_rules};
 pub use check::parse;
 pub use units::{ListenAddress, parse_duration};
 

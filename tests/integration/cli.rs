@@ -4,5 +4,6 @@
 pub mod process;
 mod classify;
 mod daemon;
+mod explain;
 mod scan;
 mod usage;
