@@ -212,8 +212,12 @@ impl Pipeline {
         &mut self.tally
     }
 
-    /// Judges one whole record, which may hold several lines; nothing is counted.
+    /// Judges one whole record, which may hold several lines; nothing is counted. Of one over the line limit the head is
+    /// judged, as of a line that was cut.
     pub fn classify(&mut self, record: &[u8]) -> Judgement {
+        let max = self.options.line_bytes_max;
+        let cut = record.len() > max;
+        let record = &record[..record.len().min(max)];
         let engine = Arc::clone(&self.engine);
         engine.matcher.candidates(&engine.catalogue, record, &mut self.candidates);
         if self.candidates.is_empty() {
@@ -226,7 +230,7 @@ impl Pipeline {
             &engine.matcher,
             &framed,
             &self.options.origin,
-            false,
+            cut,
         )
     }
 
