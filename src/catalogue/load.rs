@@ -86,6 +86,10 @@ pub struct Rules {
     pub foreign: Vec<ForeignList>,
     /// Of the files, in hexadecimal: see `digest`.
     pub sha256: String,
+    /// Where each pack comes from, in the order of `packs`.
+    pub pack_files: Vec<String>,
+    /// The same of `overlays`.
+    pub overlay_files: Vec<String>,
 }
 
 /// Whether a file is linted.
@@ -235,20 +239,26 @@ fn replace<'f>(all: &mut Vec<Loaded<'f>>, set: Vec<Loaded<'f>>) {
 
 fn collect(mut all: Vec<Loaded<'_>>) -> Rules {
     all.iter_mut().for_each(place_tests);
-    gather(all.into_iter().map(|one| one.document))
+    gather(all.into_iter().map(|one| (one.name, one.document)))
 }
 
 /// What [`collect`] gives, of documents that are still needed.
 pub(super) fn rules_of(all: &[Loaded<'_>]) -> Rules {
-    gather(all.iter().map(|one| one.document.clone()))
+    gather(all.iter().map(|one| (one.name, one.document.clone())))
 }
 
-fn gather(documents: impl Iterator<Item = Document>) -> Rules {
+fn gather<'f>(documents: impl Iterator<Item = (&'f str, Document)>) -> Rules {
     let mut rules = Rules::default();
-    for document in documents {
+    for (name, document) in documents {
         match document {
-            Document::Pack(pack) => rules.packs.push(*pack),
-            Document::Overlay(overlay) => rules.overlays.push(overlay),
+            Document::Pack(pack) => {
+                rules.packs.push(*pack);
+                rules.pack_files.push(name.to_owned());
+            }
+            Document::Overlay(overlay) => {
+                rules.overlays.push(overlay);
+                rules.overlay_files.push(name.to_owned());
+            }
             Document::Shared(list) => rules.shared.push(list),
             Document::Foreign(list) => rules.foreign.push(list),
             Document::Accepted(_) => {}

@@ -1,7 +1,7 @@
 //! Settings → built parts: reads the configuration and the rule directories, compiles the engine.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -9,7 +9,7 @@ use anyhow::anyhow;
 use super::read::{self, Kind};
 use super::{Flags, Settings, include};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
-use crate::catalogue::load::{self, RuleFile};
+use crate::catalogue::load::{self, RuleFile, Rules};
 use crate::catalogue::{self, Catalogue, builtin};
 use crate::event::Origin;
 use crate::ledger::{self, CatalogueInfo, Known, Ledger, WorstCase};
@@ -40,17 +40,20 @@ fn refusal(what: &str, findings: Diagnostics) -> anyhow::Error {
 
 /// The engine of the built-in packs and of the rule files in `rules.dirs`.
 pub fn build_engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
-    let mut findings = Vec::new();
-    let added = read_rules(settings, &mut findings);
-    refuse("rules", findings)?;
-    let rules = load::load(builtin::files(), &added).map_err(|found| refusal("rules", found))?;
+    let rules = load_rules(&read_rules(&settings.rules.dirs)?)?;
     Ok(Arc::new(Engine::new(catalogue::compile(&rules))))
 }
 
-/// The rule files of all directories; what cannot be read is said, all at once.
-fn read_rules(settings: &Settings, findings: &mut Vec<Diagnostic>) -> Vec<RuleFile> {
+/// The built-in packs with `added` over them.
+pub fn load_rules(added: &[RuleFile]) -> anyhow::Result<Rules> {
+    load::load(builtin::files(), added).map_err(|found| refusal("rules", found))
+}
+
+/// The rule files of all directories. All that cannot be read is said at once.
+pub fn read_rules(dirs: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
+    let mut findings = Vec::new();
     let mut files = Vec::new();
-    for dir in &settings.rules.dirs {
+    for dir in dirs {
         match read::rule_paths(dir) {
             Ok(paths) => paths.iter().for_each(|path| match read::text(path, Kind::Regular) {
                 Ok(file) => files.push(file),
@@ -59,7 +62,8 @@ fn read_rules(settings: &Settings, findings: &mut Vec<Diagnostic>) -> Vec<RuleFi
             Err(found) => findings.extend(found.into_vec()),
         }
     }
-    files
+    refuse("rules", findings)?;
+    Ok(files)
 }
 
 /// Which rules an engine has; the version is the program's, as that of the rules in it.
