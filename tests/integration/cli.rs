@@ -2,10 +2,12 @@
 //! has a deadline; only processes of our own are ended.
 
 pub mod process;
+mod check;
 mod classify;
 mod daemon;
 mod explain;
 mod hostile;
 mod paper;
 mod scan;
+mod test;
 mod usage;

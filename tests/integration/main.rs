@@ -9,6 +9,7 @@ mod generate;
 mod naive;
 mod differential;
 mod packs;
+mod overlays;
 mod readme;
 mod structure;
 mod cli;

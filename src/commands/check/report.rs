@@ -4,10 +4,13 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Findings, Summary};
+use super::{Findings, Series, Summary};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
 use crate::commands::output::{counted, grouped};
 use crate::commands::table::{self, Align, Heading};
+
+/// Series of a metric that gets a row of its own.
+const LARGE_MIN: usize = 100;
 
 /// Findings on stderr, place first, errors before warnings, then their number; the summary on stdout.
 pub(super) fn text(findings: &Findings, summary: &Summary) -> io::Result<()> {
@@ -26,26 +29,46 @@ pub(super) fn text(findings: &Findings, summary: &Summary) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "{} and {} checked: {} with {}, {}, {}",
-        counted(number(summary.config_files), "configuration file", "configuration files"),
-        counted(number(summary.rule_files), "rule file", "rule files"),
+        "{}: {} with {}, {}, {}",
+        checked(summary),
         counted(number(summary.packs), "pack", "packs"),
         counted(number(summary.rules), "rule", "rules"),
         counted(number(summary.overlays), "overlay", "overlays"),
         counted(number(summary.sources), "source", "sources"),
     )?;
     if let Some(series) = &summary.series {
-        let columns = [("at most on /metrics", Align::Left), ("series", Align::Right)];
-        let metrics =
-            series.metrics.iter().map(|(name, most)| vec![(*name).to_owned(), grouped(number(*most))]);
-        let total =
-            vec!["in all, and what the process tells of itself".to_owned(), grouped(number(series.total))];
-        out.write_all(table::render(&columns, metrics.chain([total]), Heading::Plain).as_bytes())?;
+        out.write_all(worst_case(series).as_bytes())?;
     }
     if let Some(accepted) = summary.accepted_overlaps {
         writeln!(out, "{}", counted(number(accepted), "accepted overlap", "accepted overlaps"))?;
     }
     writeln!(out, "{errors}, {warnings}")
+}
+
+/// `1 configuration file and 2 rule files checked`
+fn checked(summary: &Summary) -> String {
+    let of = |number: usize, one, many| (number > 0).then(|| counted(number as u64, one, many));
+    let files = [
+        of(summary.config_files, "configuration file", "configuration files"),
+        of(summary.rule_files, "rule file", "rule files"),
+    ];
+    let files: Vec<String> = files.into_iter().flatten().collect();
+    if files.is_empty() {
+        "the built-in rules checked".to_owned()
+    } else {
+        format!("{} checked", files.join(" and "))
+    }
+}
+
+/// The metrics that can get large, the rest in one row, and the sum.
+fn worst_case(Series { metrics, total }: &Series) -> String {
+    let (large, small): (Vec<_>, Vec<_>) = metrics.iter().partition(|(_, most)| *most >= LARGE_MIN);
+    let row = |name: String, most: usize| vec![name, grouped(most as u64)];
+    let mut rows: Vec<_> = large.iter().map(|(name, most)| row((*name).to_owned(), *most)).collect();
+    let rest = small.iter().map(|(_, most)| most).sum();
+    rows.push(row(format!("{} other metrics", small.len()), rest));
+    rows.push(row("in all, besides the process itself".to_owned(), *total));
+    table::render(&[("on /metrics", Align::Left), ("series at most", Align::Right)], rows, Heading::Plain)
 }
 
 #[derive(Serialize)]

@@ -12,7 +12,7 @@ use super::{Book, Format, complain, print};
 use crate::catalogue::compile::{Class, Kind};
 use crate::catalogue::load::pack_identity;
 use crate::catalogue::lookup::{self, Answer, By, Sign};
-use crate::catalogue::schema::{Expect, OperatedBy};
+use crate::catalogue::schema::Expect;
 use crate::commands::escape::Escaped;
 use crate::commands::{Exit, Outcome};
 use crate::event::CodeInfo;
@@ -181,7 +181,10 @@ fn show_card(page: &mut Page, book: &Book, card: &Card<'_>) {
         let release = source.release.as_ref().map(|r| format!("release {r}"));
         let commit = source.commit.as_ref().map(|c| format!("commit {}", short(c, 10)));
         let parts = [source.url.clone(), release, commit];
-        page.row("Source", &parts.into_iter().flatten().collect::<Vec<_>>().join(", "));
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        if !parts.is_empty() {
+            page.row("Source", &parts.join(", "));
+        }
     }
 }
 
@@ -192,11 +195,8 @@ fn show_info(page: &mut Page, book: &Book, card: &Card<'_>, info: &CodeInfo) {
     } else if *info.title != *card.code {
         page.row("Means", &info.title);
     }
-    let ours = book
-        .rules
-        .packs
-        .iter()
-        .any(|p| p.provider.id == card.provider && p.provider.operated_by == Some(OperatedBy::Us));
+    let providers = &book.engine.catalogue.providers;
+    let ours = providers.iter().any(|p| *p.id == *card.provider && p.operated_by_us);
     page.row("Fault", &format!("{}: {}", info.fault, fault_words(&info.fault, ours)));
     page.row(
         "Retry",

@@ -1,21 +1,20 @@
 //! A failing test, for people: where it stands, its line, expected beside found, and the command that says why.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::commands::escape::Escaped;
 use crate::commands::scan::verdict_name;
-use crate::config::read;
 use crate::event::{Fault, Label, reserved};
 use crate::proving::{Expected, Failure};
 
 /// Columns of the side that is expected.
 const EXPECTED_CHARS: usize = 38;
 
-pub(super) fn print(failures: &[Failure], dirs: &[PathBuf], inputs: &[PathBuf]) -> io::Result<()> {
+pub(super) fn print(failures: &[Failure], dirs: &[PathBuf]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for failure in failures {
-        out.write_all(shown(failure, dirs, inputs).as_bytes())?;
+        out.write_all(shown(failure, dirs).as_bytes())?;
         out.write_all(b"\n")?;
     }
     Ok(())
@@ -25,20 +24,20 @@ pub(super) fn sum(passed: usize, failed: usize) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{passed} passed, {failed} failed")
 }
 
-fn shown(failure: &Failure, dirs: &[PathBuf], inputs: &[PathBuf]) -> String {
+fn shown(failure: &Failure, dirs: &[PathBuf]) -> String {
     let name = Escaped(failure.name.as_bytes());
     let mut text = format!("{}:{}: {name}\n", Escaped(failure.place.file.as_bytes()), failure.place.line);
-    text.push_str(&format!("  line      {}\n", Escaped(failure.line.as_bytes())));
+    text.push_str(&format!("  line       {}\n", Escaped(failure.line.as_bytes())));
     if let Some(mapping) = &failure.mapping {
         let tenant = mapping.tenant.as_deref().map(|t| format!(", tenant {t}")).unwrap_or_default();
         let said = format!("service {} is {}{tenant}", mapping.service, mapping.provider);
-        text.push_str(&format!("  mapping   {}\n", Escaped(said.as_bytes())));
+        text.push_str(&format!("  mapping    {}\n", Escaped(said.as_bytes())));
     }
     text.push_str(&row(' ', "", "expected", "found"));
     for place in 0..failure.expected.len().max(failure.found.len()).max(1) {
         text.push_str(&pair(failure.expected.get(place), failure.found.get(place)));
     }
-    text.push_str(&format!("  why       {}\n", command(failure, dirs, inputs)));
+    text.push_str(&format!("  why        {}\n", command(failure, dirs)));
     text
 }
 
@@ -74,7 +73,7 @@ fn pair(expected: Option<&Expected>, found: Option<&Fault>) -> String {
 fn row(mark: char, name: &str, expected: &str, found: &str) -> String {
     let expected = Escaped(expected.as_bytes()).to_string();
     let found = Escaped(found.as_bytes()).to_string();
-    let line = format!("{mark} {name:<9} {expected:<EXPECTED_CHARS$}  {found}");
+    let line = format!("{mark} {name:<10} {expected:<EXPECTED_CHARS$}  {found}");
     format!("{}\n", line.trim_end())
 }
 
@@ -103,22 +102,12 @@ fn in_words(one: &Expected) -> String {
 }
 
 /// What to type to see every step to the verdict, with the same rules.
-fn command(failure: &Failure, dirs: &[PathBuf], inputs: &[PathBuf]) -> String {
+fn command(failure: &Failure, dirs: &[PathBuf]) -> String {
     let mut command = "faultline explain".to_owned();
-    let rules = |path: &PathBuf| if path.is_dir() { Some(path.clone()) } else { directory_of(path) };
-    let mut all: Vec<PathBuf> = dirs.to_vec();
-    all.extend(inputs.iter().filter_map(rules));
-    all.dedup();
-    for dir in &all {
+    for dir in dirs {
         command.push_str(&format!(" --rules.dir {}", quoted(&dir.to_string_lossy())));
     }
     format!("{command} --line {}", quoted(&failure.line))
-}
-
-/// Where a rule file lies that was named; a case file brings no rules.
-fn directory_of(path: &Path) -> Option<PathBuf> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    (!read::is_cases(path)).then(|| dir.to_owned())
 }
 
 /// A word as a POSIX shell takes it; with control characters as bash, ksh and zsh do.

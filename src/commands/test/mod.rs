@@ -32,6 +32,8 @@ struct Gathered {
     rules: Vec<RuleFile>,
     cases: Vec<Case>,
     findings: Vec<Diagnostic>,
+    /// Where the rule files lie.
+    dirs: Vec<PathBuf>,
 }
 
 pub fn run(settings: &Settings, options: &Options) -> Outcome {
@@ -63,7 +65,7 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let named_so = |case: &Case| format!("{} {}", case.id, case.title.as_deref().unwrap_or(""));
     gathered.cases.retain(|case| passes(&case.place, &named_so(case), &case.line));
     proving::prove_cases(&rules, &engine, &gathered.cases, &mut report);
-    tell(&report, settings, options)
+    tell(&report, &gathered.dirs, options)
 }
 
 impl Gathered {
@@ -82,7 +84,13 @@ impl Gathered {
                 Ok(cases) => self.cases.extend(cases),
                 Err(found) => self.findings.extend(found.into_vec()),
             },
-            Ok(file) => self.rules.push(file),
+            Ok(file) => {
+                let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                if !self.dirs.iter().any(|other| other == dir) {
+                    self.dirs.push(dir.to_owned());
+                }
+                self.rules.push(file);
+            }
         }
     }
 
@@ -109,7 +117,7 @@ fn refuse(findings: Vec<Diagnostic>) -> Trouble {
 }
 
 /// The failures, one below the other, then the sum.
-fn tell(report: &Report, settings: &Settings, options: &Options) -> Outcome {
+fn tell(report: &Report, dirs: &[PathBuf], options: &Options) -> Outcome {
     let failed = report.failures.len();
     if report.passed + failed == 0 {
         let hint = match &options.filter {
@@ -118,7 +126,7 @@ fn tell(report: &Report, settings: &Settings, options: &Options) -> Outcome {
         };
         return Err(Trouble::not_started(hint));
     }
-    failure::print(&report.failures, &settings.rules.dirs, &options.inputs)?;
+    failure::print(&report.failures, dirs)?;
     failure::sum(report.passed, failed)?;
     Ok(if failed > 0 { Exit::Failed } else { Exit::Done })
 }
