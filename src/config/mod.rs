@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::ledger::Exposure;
 
-pub use build::{build_engine, load};
+pub use build::{build_engine, catalogue_info, load};
 pub use check::parse;
 pub use units::{ListenAddress, parse_duration};
 

@@ -93,3 +93,17 @@ fn flags_beat_the_file() {
     assert_eq!(settings.web.listen_addresses[0].to_string(), ":0");
     assert_eq!(settings.sources, [SourceSetting::of_path("a.log".into()), SourceSetting::stdin()]);
 }
+
+#[test]
+fn the_worst_case_of_the_built_in_rules_holds_what_is_there_from_the_start() {
+    let settings = Settings::default();
+    let engine = build_engine(&settings).unwrap();
+    let metrics = settings.series_worst_case(&engine, 1).metrics;
+    let of = |name| metrics.iter().find(|(metric, _)| *metric == name).unwrap().1;
+    let codes = engine.catalogue.info.len();
+    assert_eq!(of("faultline_code_info"), codes);
+    assert!(of("faultline_errors_total") > codes && of("faultline_errors_total") < 10_000);
+    assert_eq!(of("faultline_tenants_affected"), 5 * 3);
+    assert_eq!(of("faultline_lines_total"), 1);
+    assert_eq!(engine.catalogue.sha256.len(), 64);
+}

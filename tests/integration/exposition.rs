@@ -11,7 +11,7 @@ use faultline::event::{
     CodeBook, CodeInfo, Fault, Judgement, Label, Millis, Role, SkipReason, TenantRefusal, Verdict,
 };
 use faultline::export::{encode_ledger, render};
-use faultline::ledger::{Ledger, Limits};
+use faultline::ledger::{CatalogueInfo, Ledger, Limits};
 use faultline::telemetry::Telemetry;
 use proptest::prelude::*;
 
@@ -55,7 +55,7 @@ fn parse_sample(line: &str) -> (String, BTreeMap<String, String>, &str) {
         let mut block = block;
         loop {
             let (label, value_on) = block.split_once("=\"").unwrap_or_else(|| panic!("no label in {line:?}"));
-            assert!(label.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "label {label:?} in {line:?}");
+            assert!(is_label_name(label), "label {label:?} in {line:?}");
             let (value, after) = unescape(value_on, line);
             assert!(
                 labels.insert(label.to_owned(), value).is_none(),
@@ -72,6 +72,11 @@ fn parse_sample(line: &str) -> (String, BTreeMap<String, String>, &str) {
         }
     }
     (name.to_owned(), labels, rest.strip_prefix(' ').unwrap_or_else(|| panic!("no value in {line:?}")))
+}
+
+fn is_label_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// Up to the closing quote, and what follows it.
@@ -154,7 +159,8 @@ fn text_of(ledger: &Ledger) -> String {
 
 /// Every family there is, with values that are hard to write.
 fn full_ledger() -> Ledger {
-    let mut ledger = ledger(3, 100);
+    let info = CatalogueInfo { version: "0.1.0".into(), sha256: "0f".repeat(32).into() };
+    let mut ledger = ledger(3, 100).with_catalogue(&info);
     let mut tally = Tally::new(r#"C:\logs\*.log "x""#.into(), TallyLimits::default());
     for tenant in ["a", "b\\", "c\"", "d", "_other", "é"] {
         tally.tally(
@@ -194,6 +200,7 @@ fn a_full_exposition_has_every_family_once_and_reads_back() {
             "faultline_ambiguous_total",
             "faultline_build_info",
             "faultline_bytes_total",
+            "faultline_catalogue_info",
             "faultline_code_info",
             "faultline_error_first_seen_timestamp_seconds",
             "faultline_error_last_seen_timestamp_seconds",
@@ -202,6 +209,8 @@ fn a_full_exposition_has_every_family_once_and_reads_back() {
             "faultline_foreign_total",
             "faultline_http_requests_total",
             "faultline_label_overflow_total",
+            "faultline_label_values",
+            "faultline_label_values_limit",
             "faultline_lines_total",
             "faultline_matched_total",
             "faultline_oversized_total",
@@ -213,6 +222,8 @@ fn a_full_exposition_has_every_family_once_and_reads_back() {
             "faultline_source_up",
             "faultline_tenant_errors_total",
             "faultline_tenant_rejected_total",
+            "faultline_tenants_active",
+            "faultline_tenants_affected",
             "faultline_ticks_total",
             "faultline_undecodable_total",
             "faultline_unmatched_total",
