@@ -12,8 +12,10 @@ mod packs;
 mod readme;
 mod structure;
 mod cli;
+mod tools;
 mod exposition;
 mod http;
+mod alerts;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;
