@@ -79,14 +79,16 @@ pub fn run(parts: Parts, mut tell: impl FnMut(Event<'_>, &Shared)) -> io::Result
     let server = Server::start(listeners, shared.clone(), stop.clone())?;
     tell(Event::Listening(&addresses), &shared);
     let names: Vec<Label> = feeds.iter().map(|feed| feed.name.as_str().into()).collect();
+    shared.tick(clock().wall);
     let ended = start_workers(feeds, &shared, &clock, &stop)?;
     shared.set_ready(true);
     let left = names.len();
-    let mut watch = Watch { names, ended, left, failed: false, started: Instant::now(), lifetime };
+    let mut watch =
+        Watch { names, ended, left, failed: false, started: Instant::now(), lifetime, clock: clock.clone() };
     watch.until_ended(&shared, &stop, &mut tell);
     if !stop.is_asked() && !linger.is_zero() {
         tell(Event::Lingering(linger), &shared);
-        stop.sleep(linger);
+        linger_on(&shared, &stop, &clock, linger);
     }
     shared.set_ready(false);
     stop.ask();
@@ -123,6 +125,17 @@ fn start_workers(
     Ok(receiver)
 }
 
+/// Serves on until the time is over or somebody asks to stop. Time goes on for the ledger too.
+fn linger_on(shared: &Shared, stop: &Stop, clock: &Clock, linger: Duration) {
+    let mut left = linger;
+    while !stop.is_asked() && !left.is_zero() {
+        shared.tick(clock().wall);
+        let nap = left.min(TICK_INTERVAL);
+        stop.sleep(nap);
+        left -= nap;
+    }
+}
+
 /// Waits for workers, and tells what happens meanwhile.
 struct Watch {
     names: Vec<Label>,
@@ -132,6 +145,7 @@ struct Watch {
     failed: bool,
     started: Instant,
     lifetime: Option<Duration>,
+    clock: Clock,
 }
 
 impl Watch {
@@ -147,6 +161,7 @@ impl Watch {
                 return;
             }
             if now >= next_second {
+                shared.tick((self.clock)().wall);
                 tell(Event::Second, shared);
                 next_second = now + TICK_INTERVAL;
             }

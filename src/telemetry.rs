@@ -5,7 +5,8 @@
 //! series (a test below shows it). Here every value is one of a few that we wrote ourselves; what comes out of logs is
 //! kept by [`crate::ledger`].
 
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::proto::MetricType;
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 /// Who answered an HTTP request: the values of the label `handler`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,11 +87,44 @@ impl Telemetry {
         self.ticks.inc();
     }
 
-    /// Appends all of it in the text format 0.0.4, families sorted by name. Reads `/proc/self`.
-    pub fn encode(&self, text: &mut String) {
-        TextEncoder::new()
-            .encode_utf8(&self.registry.gather(), text)
-            .expect("only counters and gauges with samples are registered, and a String takes any text");
+    /// All of it, families sorted by name, series by their labels. Reads `/proc/self`. The crate can write the text format
+    /// 0.0.4 only, so that writing is left to whoever knows the formats.
+    pub fn gather(&self) -> Vec<Gathered> {
+        self.registry.gather().iter().map(Gathered::of).collect()
+    }
+}
+
+/// A family of counters or of gauges, at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gathered {
+    /// A counter's ends in `_total`.
+    pub name: String,
+    pub help: String,
+    pub is_counter: bool,
+    /// Names and values of the labels, not escaped, and the number.
+    pub samples: Vec<(Vec<(String, String)>, f64)>,
+}
+
+impl Gathered {
+    fn of(family: &prometheus::proto::MetricFamily) -> Gathered {
+        let is_counter = match family.get_field_type() {
+            MetricType::COUNTER => true,
+            MetricType::GAUGE => false,
+            other => unreachable!("{other:?} is registered nowhere in this file"),
+        };
+        let samples = family.get_metric().iter().map(|metric| {
+            let labels = metric.get_label().iter();
+            let labels = labels.map(|pair| (pair.name().to_owned(), pair.value().to_owned()));
+            let value =
+                if is_counter { metric.get_counter().get_value() } else { metric.get_gauge().get_value() };
+            (labels.collect(), value)
+        });
+        Gathered {
+            name: family.name().to_owned(),
+            help: family.help().to_owned(),
+            is_counter,
+            samples: samples.collect(),
+        }
     }
 }
 
@@ -126,14 +160,12 @@ mod tests {
         for (times, (handler, status)) in cases.iter().enumerate() {
             (0..times).for_each(|_| telemetry.request(*handler, *status));
         }
-        let mut text = String::new();
-        telemetry.encode(&mut text);
+        let families = telemetry.gather();
+        let requests = families.iter().find(|family| family.name == "faultline_http_requests_total").unwrap();
         for (times, (handler, status)) in cases.iter().enumerate().skip(1) {
-            let line = format!(
-                "faultline_http_requests_total{{code=\"{status}\",handler=\"{}\"}} {times}\n",
-                handler.name()
-            );
-            assert!(text.contains(&line), "{line} in {text}");
+            let labels = [("code", status.to_string()), ("handler", handler.name().to_owned())];
+            let sample = (labels.map(|(name, value)| (name.to_owned(), value)).to_vec(), times as f64);
+            assert!(requests.samples.contains(&sample), "{sample:?} in {requests:?}");
         }
     }
 
@@ -141,11 +173,13 @@ mod tests {
     fn build_and_process_are_told() {
         let telemetry = Telemetry::new("1.2.3", "abc");
         telemetry.tick();
-        let mut text = String::new();
-        telemetry.encode(&mut text);
-        assert!(text.contains("faultline_build_info{commit=\"abc\",version=\"1.2.3\"} 1\n"), "{text}");
-        assert!(text.contains("\nfaultline_ticks_total 1\n"), "{text}");
+        let families = telemetry.gather();
+        let family = |name: &str| families.iter().find(|family| family.name == name).expect(name);
+        let build = [("commit", "abc"), ("version", "1.2.3")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        assert_eq!(family("faultline_build_info").samples, [(build.to_vec(), 1.0)]);
+        assert_eq!(family("faultline_ticks_total").samples, [(vec![], 1.0)]);
+        assert!(family("faultline_ticks_total").is_counter && !family("faultline_build_info").is_counter);
         #[cfg(target_os = "linux")]
-        assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
+        assert!(family("process_resident_memory_bytes").samples[0].1 > 0.0);
     }
 }

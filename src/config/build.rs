@@ -129,7 +129,7 @@ impl Settings {
 
     /// Empty books: every known provider and category at 0.
     pub fn ledger(&self, engine: &Engine) -> Ledger {
-        Ledger::new(self.ledger_limits(), engine.catalogue.info.clone())
+        Ledger::exposed(self.ledger_limits(), engine.catalogue.info.clone(), self.metrics)
     }
 
     pub fn ledger_limits(&self) -> ledger::Limits {

@@ -5,9 +5,12 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use super::raw::{Raw, RawFormat, RawLevel, RawLimits, RawLog, RawSource, RawWeb};
+use super::raw::{
+    Raw, RawFormat, RawLevel, RawLimits, RawLog, RawMetrics, RawPreinit, RawSource, RawWeb, RawZeroFirst,
+};
 use super::{Limits, Log, LogFormat, LogLevel, Rules, Settings, SourceFrom, SourceSetting, Web, units};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics, Locator, Step, parse_yaml_located, quoted};
+use crate::ledger::{Exposure, Preinit, ZeroFirst};
 
 /// The settings of a configuration text, or all that is wrong with it. `name` stands in the findings.
 pub fn parse(name: &str, text: &str) -> Result<Settings, Diagnostics> {
@@ -38,6 +41,7 @@ impl Check<'_> {
             log: log(&raw.log, default.log),
             web: self.web(raw.web, default.web),
             sources: self.sources(raw.sources),
+            metrics: metrics(&raw.metrics, default.metrics),
             limits: self.limits(&raw.limits, default.limits),
             rules: Rules { dirs: raw.rules.dirs.into_iter().map(PathBuf::from).collect() },
         }
@@ -151,6 +155,20 @@ impl Check<'_> {
 
     fn find(&mut self, path: &[Step<'_>], message: impl Display, hint: Option<String>) {
         self.findings.push(self.locator.finding(path, message.to_string(), hint));
+    }
+}
+
+fn metrics(raw: &RawMetrics, default: Exposure) -> Exposure {
+    Exposure {
+        zero_first: raw.zero_first.map_or(default.zero_first, |mode| match mode {
+            RawZeroFirst::Scrapers => ZeroFirst::Scrapers,
+            RawZeroFirst::Always => ZeroFirst::Always,
+            RawZeroFirst::Never => ZeroFirst::Never,
+        }),
+        preinit: raw.preinit.map_or(default.preinit, |mode| match mode {
+            RawPreinit::Categories => Preinit::Categories,
+            RawPreinit::Codes => Preinit::Codes,
+        }),
     }
 }
 

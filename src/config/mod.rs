@@ -15,6 +15,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::ledger::Exposure;
+
 pub use build::{build_engine, load};
 pub use check::parse;
 pub use units::{ListenAddress, parse_duration};
@@ -33,6 +35,8 @@ pub struct Settings {
     pub web: Web,
     /// Empty: standard input.
     pub sources: Vec<SourceSetting>,
+    /// What scrapers see before the first error.
+    pub metrics: Exposure,
     pub limits: Limits,
     pub rules: Rules,
 }
@@ -121,6 +125,7 @@ impl Default for Settings {
             log: Log { level: LogLevel::Info, format: LogFormat::Text },
             web: Web { listen_addresses: vec![LISTEN_ADDRESS.into()], linger: Duration::ZERO },
             sources: Vec::new(),
+            metrics: Exposure::default(),
             limits: Limits {
                 line_bytes_max: 1024 * 1024,
                 event_lines_max: 512,

@@ -1,6 +1,7 @@
 //! What a configuration may say, what is refused with place and hint, and that the example equals the defaults.
 
 use super::*;
+use crate::ledger::{Preinit, ZeroFirst};
 
 const EXAMPLE: &str = include_str!("../../deploy/faultline.yaml");
 
@@ -33,6 +34,7 @@ fn a_file_of_comments_is_the_defaults() {
 fn all_values_are_taken() {
     let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1', 'localhost:2'], linger: 30s}\n\
         sources:\n  - {file: /var/log/a.log, name: app}\n  - {stdin: true}\n\
+        metrics: {zero_first: always, preinit: codes}\n\
         limits: {line_bytes_max: 64KiB, event_lines_max: 7, tenants_max: 5, series_max: 200, sources_max: 3, expansion_ratio_max: 9}\n\
         rules: {dirs: [/etc/faultline/rules]}\n";
     let settings = parse("f", text).unwrap();
@@ -44,6 +46,7 @@ fn all_values_are_taken() {
     );
     let app = SourceSetting { name: "app".into(), from: SourceFrom::File("/var/log/a.log".into()) };
     assert_eq!(settings.sources, [app, SourceSetting::stdin()]);
+    assert_eq!(settings.metrics, Exposure { zero_first: ZeroFirst::Always, preinit: Preinit::Codes });
     let limits = Limits {
         line_bytes_max: 65536,
         event_lines_max: 7,

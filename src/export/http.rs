@@ -7,13 +7,11 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,8 +22,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::ask::Ask;
 use super::connection::Paced;
-use super::exposition::CONTENT_TYPE;
+use super::fetch::Body;
 use super::page;
 use super::shared::Shared;
 use crate::telemetry::Handler;
@@ -176,10 +175,12 @@ async fn converse(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
+    // Unknown when the client has gone already: then nobody is told anything.
+    let address = stream.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     let stream = Paced::new(stream, limits.first_byte_timeout, limits.write_timeout);
     let service = service_fn(|request| {
         let shared = shared.clone();
-        async move { Ok::<_, Infallible>(answer(&shared, &request).await) }
+        async move { Ok::<_, Infallible>(answer(&shared, &request, address).await) }
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -205,19 +206,19 @@ async fn converse(
 }
 
 /// Counts the request when its answer is ready: a scrape does not contain itself.
-async fn answer<B>(shared: &Shared, request: &Request<B>) -> Response<Full<Bytes>> {
+async fn answer<B>(shared: &Arc<Shared>, request: &Request<B>, address: IpAddr) -> Response<Body> {
     let handler = route(request.uri().path());
     let is_reading = [Method::GET, Method::HEAD].contains(request.method());
     let mut response = match handler {
         Handler::Other => plain(StatusCode::NOT_FOUND, "not found\n"),
         _ if !is_reading => plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n"),
-        Handler::Metrics => respond(StatusCode::OK, CONTENT_TYPE, shared.exposition().await),
+        Handler::Metrics => scrape(shared, Ask::of(request, address)).await,
         Handler::Healthy => plain(StatusCode::OK, "healthy\n"),
         Handler::Ready if shared.is_ready() => plain(StatusCode::OK, "ready\n"),
         Handler::Ready => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
         Handler::Landing => {
             let html = page::landing(env!("CARGO_PKG_VERSION"), &shared.ledger());
-            respond(StatusCode::OK, "text/html; charset=utf-8", html)
+            respond(StatusCode::OK, "text/html; charset=utf-8", Body::whole(html))
         }
     };
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
@@ -231,16 +232,30 @@ fn route(path: &str) -> Handler {
     Handler::ALL.into_iter().find(|handler| handler.name() == path).unwrap_or(Handler::Other)
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    respond(status, "text/plain; charset=utf-8", text)
+async fn scrape(shared: &Arc<Shared>, ask: Ask) -> Response<Body> {
+    let Ok(answer) = shared.scrape(ask).await else {
+        tracing::error!("an exposition could not be rendered");
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "the exposition could not be rendered\n");
+    };
+    let mut response = respond(StatusCode::OK, answer.content_type, answer.body);
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    if let Some(encoding) = answer.content_encoding {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    response
 }
 
-fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let body = body.into();
-    let mut response = Response::new(Full::new(body.clone()));
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    respond(status, "text/plain; charset=utf-8", Body::whole(text))
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let length = body.length();
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     for (name, value) in [
         (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-store"),

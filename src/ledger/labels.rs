@@ -6,7 +6,7 @@ use crate::aggregation::clean_name;
 use crate::event::CodeInfo;
 
 /// No labels, no block: the empty text.
-pub(super) fn block(labels: &[(&str, &str)]) -> Box<str> {
+pub fn block(labels: &[(&str, &str)]) -> Box<str> {
     let mut text =
         String::with_capacity(labels.iter().map(|(name, value)| name.len() + value.len() + 4).sum());
     for (name, value) in labels {

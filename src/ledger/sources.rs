@@ -5,22 +5,25 @@
 
 use std::collections::BTreeMap;
 
+use super::births::{Birth, Register};
 use super::labels;
 use crate::aggregation::clean_name;
 use crate::event::{Delta, Label, Millis, SkipReason, SourceCounts, reserved};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Source {
     pub block: Box<str>,
     /// By [`SkipReason`] in the order of `ALL`.
     pub skipped_blocks: [Box<str>; SkipReason::ALL.len()],
+    /// Of all of its counters.
+    pub birth: Birth,
     pub counts: SourceCounts,
     pub pending_bytes: u64,
     pub up: bool,
     pub last_event: Option<Millis>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sources {
     rows: BTreeMap<Label, Source>,
     sources_max: usize,
@@ -36,18 +39,18 @@ impl Sources {
     }
 
     /// The row of a source as it is configured; born if need be.
-    pub fn named(&mut self, source: &str) -> &mut Source {
-        self.row(clean_name(source))
+    pub fn named(&mut self, source: &str, register: &mut Register) -> &mut Source {
+        self.row(clean_name(source), register)
     }
 
-    pub fn commit(&mut self, delta: &Delta) {
-        let source = self.row(delta.source.clone());
+    pub fn commit(&mut self, delta: &Delta, register: &mut Register) {
+        let source = self.row(delta.source.clone(), register);
         source.counts.merge(&delta.counts);
         source.pending_bytes = delta.pending_bytes;
         source.last_event = source.last_event.max(delta.last_event);
     }
 
-    fn row(&mut self, mut source: Label) -> &mut Source {
+    fn row(&mut self, mut source: Label, register: &mut Register) -> &mut Source {
         if self.rows.len() >= self.sources_max && !self.rows.contains_key(&source) {
             source = reserved::OTHER.into();
         }
@@ -55,6 +58,7 @@ impl Sources {
             block: labels::block(&[("source", source)]),
             skipped_blocks: SkipReason::ALL
                 .map(|reason| labels::block(&[("source", source), ("reason", reason.name())])),
+            birth: register.next(),
             counts: SourceCounts::default(),
             pending_bytes: 0,
             up: true,

@@ -1,11 +1,12 @@
 //! The truth as metric families, for an encoder that knows a text format and nothing of what it writes.
 //!
 //! Families come sorted by name, series in the order of their birth, label blocks ready. The names, types and meanings
-//! of everything that is counted from input stand in this file. Another format is another [`Encoder`]; a scraper that
-//! is to see other values than the truth is an encoder's wrapper or another walk like this one.
+//! of everything that is counted from input stand in this file. Another format is another [`Encoder`]. What a scraper
+//! has not seen at 0 yet it is shown at 0 (see `scrapers`): one comparison of numbers for each counter.
 
 use super::Ledger;
-use super::family::{Family, Row};
+use super::births::{Birth, Births};
+use super::family::{Family, Key, Row};
 use super::labels::block;
 use super::sources::Source;
 use crate::event::{Millis, SkipReason, TenantRefusal};
@@ -37,6 +38,8 @@ pub trait Encoder {
     fn family(&mut self, head: Head);
     /// `block` is empty or `{name="value",…}`, escaped.
     fn sample(&mut self, block: &str, value: Value);
+    /// The counter of the sample just given was born then, to the second.
+    fn created(&mut self, _block: &str, _born: Millis) {}
 }
 
 const ERRORS: &str = "faultline_errors_total";
@@ -52,8 +55,10 @@ const fn gauge(name: &'static str, help: &'static str) -> Head {
 }
 
 impl Ledger {
-    /// Walks all families. The truth does not change meanwhile: the caller holds it.
-    pub fn encode(&self, to: &mut impl Encoder) {
+    /// Walks all families; counters that were born after `shown` are shown as 0. The truth does not change meanwhile:
+    /// the caller holds it.
+    pub fn encode(&self, shown: Births, to: &mut impl Encoder) {
+        let to = &mut Out { to, shown, started: self.register.started };
         self.encode_ambiguous_to_bytes(to);
         self.encode_codes(to);
         to.family(counter(ERRORS, "Errors that were matched to one code of one provider."));
@@ -68,38 +73,38 @@ impl Ledger {
             "Records whose tenant value did not become a label, by reason.",
         ));
         for (reason, count) in TenantRefusal::ALL.into_iter().zip(self.tenant_refused) {
-            to.sample(&block(&[("reason", reason.name())]), Value::Whole(count));
+            to.count(&block(&[("reason", reason.name())]), count, self.own_birth);
         }
-        self.per_source(to, UNDECODABLE, |source| Some(Value::Whole(source.counts.undecodable)));
-        self.per_source(to, UNMATCHED, |source| Some(Value::Whole(source.counts.unmatched)));
+        self.count_per_source(to, UNDECODABLE, |source| source.counts.undecodable);
+        self.count_per_source(to, UNMATCHED, |source| source.counts.unmatched);
     }
 
-    fn encode_ambiguous_to_bytes(&self, to: &mut impl Encoder) {
-        self.per_source(to, AMBIGUOUS_LINES, |source| Some(Value::Whole(source.counts.ambiguous_lines)));
+    fn encode_ambiguous_to_bytes(&self, to: &mut Out<'_, impl Encoder>) {
+        self.count_per_source(to, AMBIGUOUS_LINES, |source| source.counts.ambiguous_lines);
         to.family(counter(
             AMBIGUOUS,
             "Errors whose provider or code is not settled; the unsettled part is _open.",
         ));
         rows(to, &self.ambiguous);
-        self.per_source(to, BYTES, |source| Some(Value::Whole(source.counts.bytes)));
+        self.count_per_source(to, BYTES, |source| source.counts.bytes);
     }
 
-    fn encode_codes(&self, to: &mut impl Encoder) {
+    fn encode_codes(&self, to: &mut Out<'_, impl Encoder>) {
         to.family(gauge("faultline_code_info", "Attributes of each code that was seen; the value is 1."));
-        self.code_info_blocks.iter().for_each(|block| to.sample(block, Value::Whole(1)));
+        self.code_info_blocks.iter().for_each(|block| to.gauge(block, Value::Whole(1)));
         to.family(gauge("faultline_error_first_seen_timestamp_seconds", "When a code was seen first."));
         self.codes.rows().iter().for_each(|row| time(to, &row.block, row.seen.first));
         to.family(gauge("faultline_error_last_seen_timestamp_seconds", "When a code was seen last."));
         self.codes.rows().iter().for_each(|row| time(to, &row.block, row.seen.last));
     }
 
-    fn encode_foreign_to_pending(&self, to: &mut impl Encoder) {
-        self.per_source(to, FOREIGN_LINES, |source| Some(Value::Whole(source.counts.foreign_lines)));
+    fn encode_foreign_to_pending(&self, to: &mut Out<'_, impl Encoder>) {
+        self.count_per_source(to, FOREIGN_LINES, |source| source.counts.foreign_lines);
         to.family(counter(
             "faultline_foreign_total",
             "Look-alike errors of somebody whose catalogue is not loaded.",
         ));
-        to.sample("", Value::Whole(self.foreign));
+        to.count("", self.foreign, self.own_birth);
         to.family(counter(
             "faultline_label_overflow_total",
             "Counts that found no room under their own label value and went to _other.",
@@ -109,49 +114,85 @@ impl Ledger {
             (ERRORS, "code", self.errors.overflow()),
             (TENANT_ERRORS, "tenant", self.tenants.overflow()),
         ] {
-            to.sample(&block(&[("metric", metric), ("label", label)]), Value::Whole(count));
+            to.count(&block(&[("metric", metric), ("label", label)]), count, self.own_birth);
         }
-        self.per_source(to, LINES, |source| Some(Value::Whole(source.counts.lines)));
-        self.per_source(to, MATCHED, |source| Some(Value::Whole(source.counts.matched)));
-        self.per_source(to, OVERSIZED, |source| Some(Value::Whole(source.counts.oversized)));
+        self.count_per_source(to, LINES, |source| source.counts.lines);
+        self.count_per_source(to, MATCHED, |source| source.counts.matched);
+        self.count_per_source(to, OVERSIZED, |source| source.counts.oversized);
         self.per_source(to, PENDING, |source| Some(Value::Whole(source.pending_bytes)));
     }
 
-    fn encode_series(&self, to: &mut impl Encoder) {
+    fn encode_series(&self, to: &mut Out<'_, impl Encoder>) {
         to.family(gauge("faultline_series", "Series of a limited metric."));
         for (metric, series) in [
             (AMBIGUOUS, self.ambiguous.rows().len()),
             (ERRORS, self.errors.rows().len()),
             (TENANT_ERRORS, self.tenants.rows().len()),
         ] {
-            to.sample(&block(&[("metric", metric)]), Value::Whole(series as u64));
+            to.gauge(&block(&[("metric", metric)]), Value::Whole(series as u64));
         }
         to.family(gauge(
             "faultline_series_limit",
             "Series that a limited metric may have before _other takes the rest.",
         ));
         for metric in [AMBIGUOUS, ERRORS, TENANT_ERRORS] {
-            to.sample(&block(&[("metric", metric)]), Value::Whole(self.limits.series_max as u64));
+            to.gauge(&block(&[("metric", metric)]), Value::Whole(self.limits.series_max as u64));
         }
     }
 
-    fn encode_skipped_to_up(&self, to: &mut impl Encoder) {
+    fn encode_skipped_to_up(&self, to: &mut Out<'_, impl Encoder>) {
         to.family(counter("faultline_skipped_bytes_total", "Bytes read and not looked at, by reason."));
         for source in self.sources.rows().values() {
             for (place, block) in source.skipped_blocks.iter().enumerate().take(SkipReason::ALL.len()) {
-                to.sample(block, Value::Whole(source.counts.skipped[place]));
+                to.count(block, source.counts.skipped[place], source.birth);
             }
         }
         self.per_source(to, LAST_EVENT, |source| source.last_event.map(Value::Time));
         self.per_source(to, UP, |source| Some(Value::Whole(source.up.into())));
     }
 
-    fn per_source(&self, to: &mut impl Encoder, head: Head, value: impl Fn(&Source) -> Option<Value>) {
+    fn count_per_source(&self, to: &mut Out<'_, impl Encoder>, head: Head, count: impl Fn(&Source) -> u64) {
+        to.family(head);
+        for source in self.sources.rows().values() {
+            to.count(&source.block, count(source), source.birth);
+        }
+    }
+
+    fn per_source(
+        &self,
+        to: &mut Out<'_, impl Encoder>,
+        head: Head,
+        value: impl Fn(&Source) -> Option<Value>,
+    ) {
         to.family(head);
         for source in self.sources.rows().values() {
             if let Some(value) = value(source) {
-                to.sample(&source.block, value);
+                to.gauge(&source.block, value);
             }
+        }
+    }
+}
+
+/// An encoder, and who is to see what it writes.
+struct Out<'e, E> {
+    to: &'e mut E,
+    shown: Births,
+    started: Option<Millis>,
+}
+
+impl<E: Encoder> Out<'_, E> {
+    fn family(&mut self, head: Head) {
+        self.to.family(head);
+    }
+
+    fn gauge(&mut self, block: &str, value: Value) {
+        self.to.sample(block, value);
+    }
+
+    fn count(&mut self, block: &str, count: u64, birth: Birth) {
+        self.to.sample(block, Value::Whole(birth.shows(count, self.shown)));
+        if let Some(born) = birth.at.or(self.started) {
+            self.to.created(block, born);
         }
     }
 }
@@ -175,12 +216,14 @@ const UNDECODABLE: Head =
 const UNMATCHED: Head =
     counter("faultline_unmatched_total", "Lines without an error, and further lines of records.");
 
-fn rows<K: super::family::Key>(to: &mut impl Encoder, family: &Family<K>) {
-    family.rows().iter().for_each(|Row { block, seen, .. }| to.sample(block, Value::Whole(seen.count)));
+fn rows<K: Key>(to: &mut Out<'_, impl Encoder>, family: &Family<K>) {
+    for Row { block, birth, seen, .. } in family.rows() {
+        to.count(block, seen.count, *birth);
+    }
 }
 
-fn time(to: &mut impl Encoder, block: &str, time: Option<Millis>) {
+fn time(to: &mut Out<'_, impl Encoder>, block: &str, time: Option<Millis>) {
     if let Some(time) = time {
-        to.sample(block, Value::Time(time));
+        to.gauge(block, Value::Time(time));
     }
 }

@@ -1,16 +1,19 @@
-//! What a scrape says: every label value comes back whole, the sums hold, limits keep totals right, promtool agrees.
+//! What a scrape says: every label value comes back whole, the sums hold, limits keep totals right. What other
+//! parsers say of it is in `formats`, who gets which form in `scraping`.
 //!
 //! The parser here is stricter than a scraper: it refuses whatever the text format 0.0.4 does not promise.
 
+mod first_zero;
+mod formats;
+mod scraping;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 use faultline::aggregation::{Limits as TallyLimits, Tally, clean_tenant};
 use faultline::event::{
     CodeBook, CodeInfo, Fault, Judgement, Label, Millis, Role, SkipReason, TenantRefusal, Verdict,
 };
-use faultline::export::{encode_ledger, render};
+use faultline::export::{Format, View, encode_ledger, render};
 use faultline::ledger::{Ledger, Limits};
 use faultline::telemetry::Telemetry;
 use proptest::prelude::*;
@@ -123,7 +126,7 @@ pub(crate) fn matched(provider: &str, code: &str, tenant: Option<&str>) -> Fault
     }
 }
 
-fn judged(fault: Fault) -> Judgement {
+pub(crate) fn judged(fault: Fault) -> Judgement {
     Judgement { faults: vec![fault], tenant_refused: None }
 }
 
@@ -184,7 +187,7 @@ fn full_ledger() -> Ledger {
 
 #[test]
 fn a_full_exposition_has_every_family_once_and_reads_back() {
-    let samples = parse(&render(&full_ledger(), &Telemetry::of_this_build()));
+    let samples = parse(&render(&View::whole(Format::Text), &full_ledger(), &Telemetry::of_this_build()));
     let names: BTreeSet<_> = samples.keys().map(|(name, _)| name.as_str()).collect();
     let ours: Vec<_> = names.iter().filter(|name| name.starts_with("faultline_")).copied().collect();
     assert_eq!(
@@ -224,34 +227,6 @@ fn a_full_exposition_has_every_family_once_and_reads_back() {
         by_label(&samples, "faultline_lines_total", "source"),
         [(r#"C:\logs\*.log "x""#.to_owned(), 24)].into()
     );
-}
-
-#[test]
-fn promtool_has_nothing_to_say_about_a_full_exposition() {
-    const SELF: &str = "promtool_has_nothing_to_say_about_a_full_exposition";
-    let text = render(&full_ledger(), &Telemetry::of_this_build());
-    let spawned = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut promtool = match spawned {
-        Ok(promtool) => promtool,
-        Err(error)
-            if error.kind() == std::io::ErrorKind::NotFound
-                && std::env::var("CI").as_deref() != Ok("true") =>
-        {
-            // Not with eprintln!, which the test harness keeps to itself.
-            writeln!(std::io::stderr(), "SKIPPED {SELF}: promtool is not installed").expect("stderr is open");
-            return;
-        }
-        Err(error) => panic!("promtool does not start: {error}"),
-    };
-    promtool.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("promtool reads all");
-    let output = promtool.wait_with_output().expect("promtool ends");
-    let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success() && said.is_empty(), "{}\n{text}", String::from_utf8_lossy(&said));
 }
 
 #[test]

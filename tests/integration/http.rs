@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use faultline::aggregation::{Limits as TallyLimits, Tally};
 use faultline::event::{CodeBook, Judgement};
-use faultline::export::{CONTENT_TYPE, Limits, Shared, bind, serve_with};
+use faultline::export::{Format, Limits, Shared, bind, serve_with};
 use faultline::ledger::{Ledger, Limits as LedgerLimits};
 use faultline::telemetry::Telemetry;
 use tokio::sync::oneshot;
@@ -18,9 +18,9 @@ use crate::exposition::{matched, parse};
 const SOON: Duration = Duration::from_millis(150);
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Server {
+pub(crate) struct Server {
     addr: SocketAddr,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     stop: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<std::io::Result<()>>,
     runtime: tokio::runtime::Runtime,
@@ -30,7 +30,7 @@ fn server(limits: Limits) -> Server {
     server_of(limits, Ledger::new(LedgerLimits::default(), CodeBook::default()))
 }
 
-fn server_of(limits: Limits, ledger: Ledger) -> Server {
+pub(crate) fn server_of(limits: Limits, ledger: Ledger) -> Server {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let shared = Arc::new(Shared::new(ledger, Telemetry::of_this_build()));
     let listeners = bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
@@ -42,7 +42,7 @@ fn server_of(limits: Limits, ledger: Ledger) -> Server {
 }
 
 impl Server {
-    fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.addr).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
@@ -147,7 +147,8 @@ fn head_says_what_get_says_without_the_body() {
         assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
     }
     let head = server.ask("HEAD", "/metrics");
-    assert_eq!((head.status, head.body.as_str(), head.header("content-type")), (200, "", Some(CONTENT_TYPE)));
+    let content_type = Format::Text.content_type();
+    assert_eq!((head.status, head.body.as_str(), head.header("content-type")), (200, "", Some(content_type)));
 }
 
 #[test]
@@ -222,7 +223,7 @@ fn a_connection_that_is_done_is_not_kept_for_ever() {
 }
 
 /// More than the socket buffers of both ends hold.
-fn large_ledger() -> Ledger {
+pub(crate) fn large_ledger() -> Ledger {
     let limits = LedgerLimits { tenants_max: 1_000_000, series_max: 1_000_000, ..LedgerLimits::default() };
     let mut ledger = Ledger::new(limits, CodeBook::default());
     let mut tally = Tally::new("s".into(), TallyLimits { tenants_max: 1_000_000, rows_max: 1_000_000 });

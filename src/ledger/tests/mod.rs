@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Encoder, Head, Ledger, Limits, Value};
+use super::{Births, Encoder, Head, Ledger, Limits, Value};
 use crate::event::{
     AmbiguousKey, CodeBook, CodeInfo, Delta, ErrorKey, Label, Millis, Seen, SkipReason, SourceCounts,
     TenantKey,
@@ -27,7 +27,7 @@ impl Encoder for Samples {
 
 fn samples(ledger: &Ledger, family: &str) -> Vec<(String, Value)> {
     let mut all = Samples::default();
-    ledger.encode(&mut all);
+    ledger.encode(Births::ALL, &mut all);
     all.0.into_iter().filter(|(name, ..)| *name == family).map(|(_, block, value)| (block, value)).collect()
 }
 
@@ -212,7 +212,7 @@ fn a_source_is_there_with_all_its_series_before_it_says_anything() {
     ledger.open_source("a\nb");
     ledger.set_source_up("a\nb", false);
     let mut all = Samples::default();
-    ledger.encode(&mut all);
+    ledger.encode(Births::ALL, &mut all);
     let of_source: Vec<_> =
         all.0.iter().filter(|(_, block, _)| block.starts_with(r#"{source="ab""#)).collect();
     assert_eq!(of_source.len(), 10 + SkipReason::ALL.len());
@@ -241,7 +241,7 @@ fn families_come_sorted_and_each_once() {
     delta.last_event = Some(Millis(1));
     ledger.commit(delta);
     let mut all = Samples::default();
-    ledger.encode(&mut all);
+    ledger.encode(Births::ALL, &mut all);
     let mut names: Vec<_> = all.0.iter().map(|(name, ..)| *name).collect();
     names.dedup();
     let mut sorted = names.clone();
@@ -273,7 +273,7 @@ proptest! {
         steps.split_inclusive(|(.., is_cut)| *is_cut).for_each(|part| parts.commit(delta(part)));
         let all = |ledger: &Ledger| {
             let mut all = Samples::default();
-            ledger.encode(&mut all);
+            ledger.encode(Births::ALL, &mut all);
             all.0
         };
         prop_assert_eq!(all(&whole), all(&parts));
