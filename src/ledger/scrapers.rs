@@ -63,24 +63,25 @@ pub enum Reader {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scrapers {
     zero_first: ZeroFirst,
-    entries: Vec<Entry>,
+    pub(super) entries_max: usize,
+    pub(super) entries: Vec<Entry>,
     /// Of all scrapers without an entry.
-    shared: Births,
+    pub(super) shared: Births,
     /// Series up to here are old and shown to everybody.
     grown: Births,
     /// Later series, oldest first.
     young: VecDeque<Mark>,
     last_tick: Option<Millis>,
     /// Answers since the last tick.
-    noted: Noted,
+    pub(super) noted: Noted,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+pub(super) struct Entry {
     reader: Reader,
     births: Births,
     /// The tick that committed its last answer.
-    last: Millis,
+    pub(super) last: Millis,
 }
 
 /// Series up to `births` that no mark before this holds were born at that time, or less than [`MARK_EVERY`] later.
@@ -91,14 +92,14 @@ struct Mark {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Noted {
+pub(super) struct Noted {
     entries: Vec<(Reader, Births)>,
     shared: Births,
 }
 
 impl Scrapers {
     pub fn new(zero_first: ZeroFirst) -> Scrapers {
-        Scrapers { zero_first, ..Scrapers::default() }
+        Scrapers { zero_first, entries_max: ENTRIES_MAX, ..Scrapers::default() }
     }
 
     pub fn zero_first(&self) -> ZeroFirst {
@@ -141,7 +142,7 @@ impl Scrapers {
         self.entries.retain(|entry| since(entry.last, now) <= YOUNG_FOR);
     }
 
-    fn commit(&mut self, now: Millis) {
+    pub(super) fn commit(&mut self, now: Millis) {
         let noted = std::mem::take(&mut self.noted);
         // Before the entries: a new one starts at what it saw without one.
         let shared = self.shared;
@@ -180,13 +181,13 @@ impl Scrapers {
         }
     }
 
-    fn entry(&self, reader: &Reader) -> Option<&Entry> {
+    pub(super) fn entry(&self, reader: &Reader) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.reader == *reader)
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         let new = self.noted.entries.iter().filter(|(reader, _)| self.entry(reader).is_none()).count();
-        self.entries.len() + new < ENTRIES_MAX
+        self.entries.len() + new < self.entries_max
     }
 }
 

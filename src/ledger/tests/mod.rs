@@ -1,5 +1,7 @@
 //! Exact keys, limits, what starts at zero, and what does not depend on how the input was cut into deltas.
 
+mod zero_first;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
