@@ -16,6 +16,7 @@ mod tools;
 mod exposition;
 mod http;
 mod alerts;
+mod prometheus;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;

@@ -1,7 +1,6 @@
 //! Programs of others that tests run. Where one is missing, the test that asks is skipped by name; with CI=true it fails.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::Command;
 
 /// Whether `program` starts. `test` is the name of the one that asks.
@@ -13,15 +12,6 @@ pub fn has(test: &str, program: &str) -> bool {
             false
         }
     }
-}
-
-/// A Python that has `prometheus_client`; `tests/all.sh` makes one and names it.
-pub fn python(test: &str) -> Option<PathBuf> {
-    let named = std::env::var_os("FAULTLINE_TEST_PYTHON").map(PathBuf::from);
-    if named.is_none() {
-        skip(test, "FAULTLINE_TEST_PYTHON names no python with prometheus-client");
-    }
-    named
 }
 
 fn skip(test: &str, reason: &str) {

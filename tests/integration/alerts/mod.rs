@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use self::files::{Case, RuleFile, case_files, case_paths, repository};
+use self::files::{Case, RuleFile, Text, case_files, case_paths, repository};
 use self::promql::{Selector, queries, scan};
 use crate::cli::process::{Running, get, wait_for_sample};
 use crate::exposition::{Samples, parse};
@@ -102,11 +102,17 @@ fn every_check_compares_all_alerts_that_fire() {
     let groups: Vec<&str> = rules.groups.iter().map(|group| group.name.as_str()).collect();
     for file in case_files() {
         assert_eq!(file.group_eval_order, groups, "recording rules come before those that use them");
+        assert_eq!(file.rule_files, [format!("../../{RULES}")]);
+        assert!(
+            file.evaluation_interval.ends_with('m')
+                && file.tests.iter().all(|case| case.interval.ends_with('m'))
+        );
         for check in file.tests.iter().flat_map(|case| &case.promql_expr_test) {
             assert_eq!(
                 check.expr,
                 "max by (alertname, provider, tenant, source, code, metric, label) (ALERTS{alertstate=\"firing\"})"
             );
+            assert!(check.exp_samples.iter().all(|sample| sample.value == 1.0));
         }
     }
 }
@@ -119,13 +125,21 @@ fn every_alert_says_what_it_is_what_to_do_and_where_to_read_on() {
         .iter()
         .flat_map(|file| &file.tests)
         .flat_map(|case| &case.alert_rule_test)
-        .filter(|text| text.exp_alerts.iter().any(|text| text.exp_annotations.len() == 4))
+        .filter(|text| {
+            let is_whole =
+                |text: &Text| text.exp_labels.contains_key("severity") && text.exp_annotations.len() == 4;
+            text.exp_alerts.iter().any(is_whole) && text.eval_time.ends_with('m')
+        })
         .map(|text| text.alertname.as_str())
         .collect();
     for (alert, rule) in rules.alerts() {
         assert!(alert.starts_with("Faultline"), "{alert}");
         let severity = rule.labels.get("severity").map(String::as_str);
         assert!(matches!(severity, Some("critical" | "warning" | "info")), "{alert}: {severity:?}");
+        assert!(
+            severity != Some("critical") || rule.lasting.is_some(),
+            "{alert} wakes somebody for a moment's value"
+        );
         let annotations: Vec<_> = rule.annotations.keys().map(String::as_str).collect();
         assert_eq!(annotations, ["description", "remediation", "runbook_url", "summary"], "{alert}");
         assert_eq!(rule.annotations["runbook_url"], format!("{RUNBOOK}#{}", alert.to_lowercase()));
@@ -139,7 +153,12 @@ fn every_alert_says_what_it_is_what_to_do_and_where_to_read_on() {
     );
     for text in files.iter().flat_map(|file| &file.tests).flat_map(|case| &case.alert_rule_test) {
         for value in text.exp_alerts.iter().flat_map(|text| text.exp_annotations.values()) {
-            assert!(!value.contains("error expanding template") && !value.contains("<no value>"), "{value}");
+            assert!(
+                !value.is_empty()
+                    && !value.contains("error expanding template")
+                    && !value.contains("<no value>"),
+                "{value}"
+            );
         }
     }
 }
@@ -189,14 +208,29 @@ fn exposed() -> Samples {
     parse(scrape.split_once("\r\n\r\n").unwrap().1)
 }
 
+/// Labels that Prometheus adds.
+const OF_A_TARGET: [&str; 2] = ["job", "instance"];
+
 #[test]
-fn no_expression_asks_for_what_is_not_exposed() {
+fn no_expression_and_no_case_asks_for_what_is_not_exposed() {
     let (rules, samples) = (RuleFile::read(), exposed());
     let mut exposed = BTreeMap::<&str, BTreeMap<&str, BTreeSet<&str>>>::new();
     for (name, labels) in samples.keys() {
         let family = exposed.entry(name).or_default();
         for (label, value) in labels {
             family.entry(label).or_default().insert(value);
+        }
+    }
+    for input in case_files().iter().flat_map(|file| &file.tests).flat_map(|case| &case.input_series) {
+        let selector = scan(&input.series).selectors.remove(0);
+        assert!(!input.values.is_empty());
+        if selector.name != "up" {
+            let family =
+                exposed.get(&*selector.name).unwrap_or_else(|| panic!("{} is not exposed", selector.name));
+            for (label, ..) in selector.matchers.iter().filter(|(label, ..)| !OF_A_TARGET.contains(&&**label))
+            {
+                assert!(family.contains_key(&**label), "{} has no label {label}", selector.name);
+            }
         }
     }
     let recorded: BTreeSet<&str> = rules.rules().filter_map(|rule| rule.record.as_deref()).collect();
@@ -217,7 +251,7 @@ fn no_expression_asks_for_what_is_not_exposed() {
                 );
             }
             for label in &asked.labels {
-                let of_target = ["job", "instance"].contains(&&**label);
+                let of_target = OF_A_TARGET.contains(&&**label);
                 assert!(
                     of_target || exposed.values().any(|family| family.contains_key(&**label)),
                     "label {label}"
@@ -232,7 +266,7 @@ fn check_matchers(selector: &Selector, family: &BTreeMap<&str, BTreeSet<&str>>) 
     // Values that are there in some expositions only.
     const RESERVED: [&str; 4] = ["-", "_other", "_unknown", "rate_limit"];
     for (label, operator, value) in &selector.matchers {
-        if ["job", "instance"].contains(&&**label) {
+        if OF_A_TARGET.contains(&&**label) {
             continue;
         }
         let values = family.get(&**label).unwrap_or_else(|| panic!("{} has no label {label}", selector.name));
