@@ -1,6 +1,8 @@
 //! The command line: flags → [`Invocation`]. The only file that knows the argument parser. Flags with dots are spelled
 //! as Prometheus spells its own. A usage error ends the process with 2, `--help` and `--version` with 0.
 
+mod paper;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -60,14 +62,12 @@ enum TextOrJson {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show it at work on a built-in log stream
     Demo(Demo),
-    /// Read a log as it is written, count, and serve /metrics
     Run(Run),
-    /// Read finished logs once and report
     Scan(Scan),
-    /// Judge each record of the input, one JSON object a line
     Classify(Classify),
+    Completions(paper::Completions),
+    Man(paper::Man),
 }
 
 #[derive(Debug, Args)]
@@ -75,8 +75,28 @@ struct Web {
     /// host:port or :port to serve /metrics on (repeatable) [default: 127.0.0.1:10510]
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     listen_addresses: Vec<ListenAddress>,
+    /// Path of the metrics [default: /metrics]
+    #[arg(long = "web.telemetry-path", value_name = "PATH", value_parser = config::parse_telemetry_path)]
+    telemetry_path: Option<String>,
+    /// Let POST and PUT /-/reload and /-/quit do what they say [default: false]
+    #[arg(long = "web.enable-lifecycle", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    enable_lifecycle: Option<bool>,
+    /// OpenMetrics says when each counter began, in a _created line [default: false]
+    #[arg(long = "web.openmetrics-created", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    openmetrics_created: Option<bool>,
 }
 
+impl Web {
+    fn set(&self, flags: &mut Flags) {
+        flags.listen_addresses.clone_from(&self.listen_addresses);
+        flags.telemetry_path.clone_from(&self.telemetry_path);
+        flags.enable_lifecycle = self.enable_lifecycle;
+        flags.openmetrics_created = self.openmetrics_created;
+    }
+}
+
+/// Show it at work on a built-in log stream
+///
 /// The whole daemon on a built-in, seeded log stream of all five providers and realistic noise, through the same path as
 /// `run`. Ends with Ctrl-C, or after --for.
 #[derive(Debug, Args)]
@@ -92,6 +112,8 @@ struct Demo {
     web: Web,
 }
 
+/// Read a log as it is written, count, and serve /metrics
+///
 /// Reads standard input, or the files of --input from their start and on as they grow; with --input, standard input is
 /// not read unless - is named. At the end of the input the totals are said and the process leaves.
 #[derive(Debug, Args)]
@@ -108,6 +130,9 @@ struct Run {
     /// Copy standard input to standard output unchanged
     #[arg(long)]
     tee: bool,
+    /// Print the settings in effect (file, flags, defaults) as a configuration file, and start nothing
+    #[arg(long = "print-config")]
+    print_config: bool,
     #[command(flatten)]
     web: Web,
     /// Go on serving this long when all input has ended [default: 0s]
@@ -115,6 +140,8 @@ struct Run {
     linger: Option<Duration>,
 }
 
+/// Read finished logs once and report
+///
 /// One pass over files or standard input, plain, gzip or zstd (told by content), then a report: errors by provider,
 /// category, code and tenant with their first and last time, what to do, what stayed ambiguous.
 #[derive(Debug, Args)]
@@ -164,6 +191,8 @@ enum SeverityName {
     Critical,
 }
 
+/// Judge each record of the input, one JSON object a line
+///
 /// Exactly one JSON object on standard output for each record, in order. Records are lines, never joined, or with -0
 /// whole events. `matches` is empty where there is nothing; what is not settled is "", an unknown tenant "-".
 #[derive(Debug, Args)]
@@ -193,6 +222,11 @@ pub fn parse() -> Invocation {
 impl Invocation {
     pub fn run(self) -> Outcome {
         let Cli { command, global } = self.0;
+        let command = match command {
+            Command::Completions(completions) => return completions.print(),
+            Command::Man(man) => return man.print(),
+            command => command,
+        };
         let mut flags = Flags {
             config_file: global.config_file,
             rules_dirs: global.rules_dirs,
@@ -201,21 +235,27 @@ impl Invocation {
             ..Flags::default()
         };
         match &command {
-            Command::Demo(demo) => flags.listen_addresses = demo.web.listen_addresses.clone(),
+            Command::Demo(demo) => demo.web.set(&mut flags),
             Command::Run(run) => {
-                flags.listen_addresses = run.web.listen_addresses.clone();
+                run.web.set(&mut flags);
                 flags.linger = run.linger;
                 flags.inputs = run.inputs.clone();
             }
-            Command::Scan(_) | Command::Classify(_) => {}
+            _ => {}
         }
-        let settings = config::load(&flags).map_err(Trouble::NotStarted)?;
+        let settings = config::load(&flags).map_err(|error| {
+            // What is wrong with the file is said as the flags want it; the file has no say.
+            logging::start(&config::Settings::default().overridden_by(&flags).log);
+            Trouble::NotStarted(error)
+        })?;
         logging::start(&settings.log);
         match command {
-            Command::Demo(demo) => demo::run(&settings, &demo::Options { lifetime: demo.lifetime }),
-            Command::Run(run) => run::run(&settings, &run::Options { tee: run.tee }),
+            Command::Demo(demo) => demo::run(&settings, &demo::Options { lifetime: demo.lifetime, flags }),
+            Command::Run(run) if run.print_config => run::print_config(&settings),
+            Command::Run(run) => run::run(&settings, &run::Options { tee: run.tee, flags }),
             Command::Scan(scan) => scan::run(&settings, &scan.options()),
             Command::Classify(classify) => classify::run(&settings, &classify.options()),
+            Command::Completions(_) | Command::Man(_) => unreachable!("they need no settings and are done"),
         }
     }
 }

@@ -153,6 +153,12 @@ impl Pipeline {
         self.buffer.len() as u64
     }
 
+    /// Judges by other rules from now on. What is held back is judged by them too, whole: candidates are looked for and
+    /// judged at the same time, so no record sees two engines. Counts stay.
+    pub fn set_engine(&mut self, engine: Arc<Engine>) {
+        self.engine = engine;
+    }
+
     /// What was counted since the last call.
     pub fn take_delta(&mut self) -> Delta {
         self.tally.take()

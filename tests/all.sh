@@ -124,7 +124,7 @@ if ! has cargo && [[ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]]; then
     PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 fi
 if ! has cargo; then
-    echo "cargo is missing: install Rust 1.90 or newer (https://rustup.rs)" >&2
+    echo "cargo is missing: install Rust 1.91 or newer (https://rustup.rs)" >&2
     exit 2
 fi
 cargo --version
@@ -132,8 +132,9 @@ for name in gcc g++ make perl; do
     tool "$name" build-essential || exit 2
 done
 tool git git || true # only the commit in --version comes from it
-tool promtool prometheus || true # the tests that need it, or the server of the same package, say that they are skipped
-python_env || true               # so do these
+tool groff groff-base || true # man pages; the test that needs it says that it is skipped
+tool promtool prometheus || true # so do those that need it, or the server that comes with it
+python_env || true # and those that need the strict parser
 fmt=yes clippy=yes
 component rustfmt fmt || fmt=no
 component clippy clippy || clippy=no

@@ -4,8 +4,8 @@
 //! linted in full, and checked against the rest (ids, overlays). Reads no file: `config` brings the texts.
 
 use super::diagnostic::{Diagnostic, Diagnostics, Locator, Step, nearest, quoted};
-use super::lint;
 use super::schema::{ForeignList, Overlay, Pack, SharedList};
+use super::{digest, lint};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -81,6 +81,8 @@ pub struct Rules {
     pub overlays: Vec<Overlay>,
     pub shared: Vec<SharedList>,
     pub foreign: Vec<ForeignList>,
+    /// Of the files, in hexadecimal: see `digest`.
+    pub sha256: String,
 }
 
 /// Whether a file is linted.
@@ -122,7 +124,10 @@ pub fn load(builtin: &[RuleFile], added: &[RuleFile]) -> Result<Rules, Diagnosti
             .for_each(|one| lint::document(one, &mut findings));
         lint::across(&all, unread > 0, &mut findings);
     }
-    if findings.is_empty() { Ok(collect(all)) } else { Err(Diagnostics::new(findings)) }
+    if !findings.is_empty() {
+        return Err(Diagnostics::new(findings));
+    }
+    Ok(Rules { sha256: digest::sha256(builtin.iter().chain(added)), ..collect(all) })
 }
 
 /// One file, by the key that says what it is.

@@ -1,7 +1,7 @@
 //! Rule packs → [`Catalogue`]: what the matcher looks for and what attribution knows of each provider.
 //!
 //! `schema` is the text of a rule file, `load` turns texts into checked packs and reports every error at once,
-//! `builtin` holds the packs of the binary, `pattern` is a literal with placeholders, `compile` makes the engine's
+//! `digest` says in one number which they are, `builtin` holds the packs of the binary, `pattern` is a literal with placeholders, `compile` makes the engine's
 //! tables of them. Pure: files are read by `config`.
 
 pub mod schema;
@@ -11,6 +11,7 @@ pub mod load;
 mod lint;
 pub mod builtin;
 pub mod pattern;
+mod digest;
 pub mod compile;
 
 pub use compile::{Catalogue, compile};

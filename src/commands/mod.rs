@@ -5,6 +5,7 @@ pub mod escape;
 pub mod output;
 pub mod table;
 pub mod logging;
+mod reload;
 pub mod classify;
 pub mod scan;
 pub mod run;

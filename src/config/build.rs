@@ -1,5 +1,6 @@
 //! Settings → built parts: reads the configuration file and the rule directories, compiles the engine.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use crate::catalogue::diagnostic::Diagnostics;
 use crate::catalogue::load::{self, RuleFile};
 use crate::catalogue::{self, builtin};
 use crate::event::Origin;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, CatalogueInfo, Known, Ledger, WorstCase};
 use crate::pipeline::{Engine, Join, Options, Times};
 
 /// A configuration file is small; a larger one is a mistake.
@@ -34,7 +35,7 @@ pub fn load(flags: &Flags) -> anyhow::Result<Settings> {
 fn wrong(what: &'static str) -> impl Fn(Diagnostics) -> anyhow::Error {
     move |findings| {
         let findings = findings.to_string();
-        anyhow!("the {what} cannot be used; nothing was started\n{}", findings.trim_end())
+        anyhow!("the {what} cannot be used\n{}", findings.trim_end())
     }
 }
 
@@ -78,7 +79,7 @@ fn read_rules(dirs: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
     if errors.is_empty() {
         return Ok(files);
     }
-    Err(anyhow!("the rules cannot be read; nothing was started\n{}", errors.join("\n")))
+    Err(anyhow!("the rules cannot be read\n{}", errors.join("\n")))
 }
 
 fn rule_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
@@ -99,6 +100,28 @@ fn read_rule(path: &Path) -> Result<RuleFile, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("{path:?}: {error}"))?;
     RuleFile::from_bytes(path.to_string_lossy().into_owned(), bytes)
         .map_err(|findings| findings.to_string().trim_end().to_owned())
+}
+
+/// Which rules an engine has; the version is the program's, as that of the rules in it.
+pub fn catalogue_info(engine: &Engine) -> CatalogueInfo {
+    CatalogueInfo { version: env!("CARGO_PKG_VERSION").into(), sha256: engine.catalogue.sha256.clone() }
+}
+
+fn known(engine: &Engine) -> Known {
+    let catalogue = &engine.catalogue;
+    let unknown: HashSet<_> = catalogue.syntaxes.iter().map(|syntax| syntax.provider).collect();
+    let errors: HashSet<_> =
+        catalogue.rules.iter().map(|rule| (rule.provider, &rule.category, &rule.code)).collect();
+    let codes: HashSet<_> = catalogue.rules.iter().map(|rule| (rule.provider, &rule.code)).collect();
+    let texts = catalogue.rules.iter().flat_map(|rule| std::iter::once(&rule.code).chain(&rule.wire));
+    Known {
+        providers: catalogue.providers.len(),
+        categories: catalogue.providers.iter().map(|provider| provider.categories.len()).sum(),
+        errors: errors.len(),
+        codes: codes.len(),
+        unknown: unknown.len(),
+        open: texts.collect::<HashSet<_>>().len(),
+    }
 }
 
 impl Settings {
@@ -130,6 +153,12 @@ impl Settings {
     /// Empty books: every known provider and category at 0.
     pub fn ledger(&self, engine: &Engine) -> Ledger {
         Ledger::exposed(self.ledger_limits(), engine.catalogue.info.clone(), self.metrics)
+            .with_catalogue(&catalogue_info(engine))
+    }
+
+    /// How large an exposition can get with these rules and this many sources.
+    pub fn series_worst_case(&self, engine: &Engine, sources: usize) -> WorstCase {
+        ledger::series_worst_case(self.ledger_limits(), known(engine), sources)
     }
 
     pub fn ledger_limits(&self) -> ledger::Limits {

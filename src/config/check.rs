@@ -65,6 +65,14 @@ impl Check<'_> {
                 }
             }
         }
+        if let Some(path) = &raw.telemetry_path {
+            match units::parse_telemetry_path(path) {
+                Ok(path) => web.telemetry_path = path,
+                Err(why) => self.find(&["web".into(), "telemetry_path".into()], why, None),
+            }
+        }
+        web.enable_lifecycle = raw.enable_lifecycle.unwrap_or(web.enable_lifecycle);
+        web.openmetrics_created = raw.openmetrics_created.unwrap_or(web.openmetrics_created);
         if let Some(linger) = &raw.linger {
             match units::parse_duration(linger) {
                 Ok(duration) => web.linger = duration,

@@ -2,12 +2,15 @@
 //! parts. Everything has a default, so that no file is needed; flags override what the file says.
 //!
 //! `raw` is the text's shape, `check` turns it into settings and reports every error at once, `units` reads sizes,
-//! durations and addresses, `build` opens files and makes the engine. The documented file is `deploy/faultline.yaml`.
+//! durations and addresses, `build` opens files and makes the engine. `changes` tells what a reload can put into effect,
+//! `print` writes settings as the text that gives them. The documented file is `deploy/faultline.yaml`.
 
 mod raw;
 mod check;
 mod units;
 mod build;
+mod changes;
+mod print;
 #[cfg(test)]
 mod tests;
 
@@ -17,13 +20,18 @@ use std::time::Duration;
 
 use crate::ledger::Exposure;
 
-pub use build::{build_engine, load};
+pub use build::{build_engine, catalogue_info, load};
+pub use changes::Changes;
 pub use check::parse;
-pub use units::{ListenAddress, parse_duration};
+pub use print::print;
+pub use units::{ListenAddress, parse_duration, parse_telemetry_path};
 
 /// Where `/metrics` is served unless something else is said.
 pub const LISTEN_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 10510);
+
+/// Path of the metrics unless something else is said.
+pub const TELEMETRY_PATH: &str = "/metrics";
 
 /// How often a worker hands over what it counted.
 pub const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -64,6 +72,12 @@ pub enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Web {
     pub listen_addresses: Vec<ListenAddress>,
+    /// Where the metrics are.
+    pub telemetry_path: String,
+    /// `POST /-/reload` and `POST /-/quit` do what they say.
+    pub enable_lifecycle: bool,
+    /// OpenMetrics says when each counter began.
+    pub openmetrics_created: bool,
     /// How long to go on serving after the end of all input.
     pub linger: Duration,
 }
@@ -123,7 +137,13 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             log: Log { level: LogLevel::Info, format: LogFormat::Text },
-            web: Web { listen_addresses: vec![LISTEN_ADDRESS.into()], linger: Duration::ZERO },
+            web: Web {
+                listen_addresses: vec![LISTEN_ADDRESS.into()],
+                telemetry_path: TELEMETRY_PATH.to_owned(),
+                enable_lifecycle: false,
+                openmetrics_created: false,
+                linger: Duration::ZERO,
+            },
             sources: Vec::new(),
             metrics: Exposure::default(),
             limits: Limits {
@@ -146,6 +166,9 @@ pub struct Flags {
     pub log_level: Option<LogLevel>,
     pub log_format: Option<LogFormat>,
     pub listen_addresses: Vec<ListenAddress>,
+    pub telemetry_path: Option<String>,
+    pub enable_lifecycle: Option<bool>,
+    pub openmetrics_created: Option<bool>,
     pub linger: Option<Duration>,
     pub inputs: Vec<PathBuf>,
     pub rules_dirs: Vec<PathBuf>,
@@ -155,6 +178,9 @@ impl Settings {
     pub fn overridden_by(mut self, flags: &Flags) -> Settings {
         self.log.level = flags.log_level.unwrap_or(self.log.level);
         self.log.format = flags.log_format.unwrap_or(self.log.format);
+        self.web.telemetry_path = flags.telemetry_path.clone().unwrap_or(self.web.telemetry_path);
+        self.web.enable_lifecycle = flags.enable_lifecycle.unwrap_or(self.web.enable_lifecycle);
+        self.web.openmetrics_created = flags.openmetrics_created.unwrap_or(self.web.openmetrics_created);
         self.web.linger = flags.linger.unwrap_or(self.web.linger);
         if !flags.listen_addresses.is_empty() {
             self.web.listen_addresses = flags.listen_addresses.clone();

@@ -40,6 +40,9 @@ pub(super) enum RawFormat {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawWeb {
     pub listen_addresses: Option<Vec<String>>,
+    pub telemetry_path: Option<String>,
+    pub enable_lifecycle: Option<bool>,
+    pub openmetrics_created: Option<bool>,
     pub linger: Option<String>,
 }
 

@@ -6,6 +6,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::catalogue::diagnostic::quoted;
+use crate::export::check_telemetry_path;
+
 /// `host:port`, or `:port` for all addresses of the machine. Names are looked up when it is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenAddress {
@@ -76,6 +79,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write 30s, 5m or 1h30m");
     let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     Duration::try_from(duration).map_err(|_| wrong())
+}
+
+/// A path for the metrics: `/metrics`, `/service/metrics`.
+pub fn parse_telemetry_path(text: &str) -> Result<String, String> {
+    match check_telemetry_path(text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(why) => Err(format!("{} cannot be the path of the metrics: {why}", quoted(text))),
+    }
 }
 
 /// `1048576`, `64KiB`, `1 MiB`, `1GiB`; `k`, `M` and `G` (also with `B`) are powers of 1000.

@@ -49,6 +49,14 @@ pub fn encode_ledger(ledger: &Ledger, text: &mut String) {
     text.push_str(&text_of(&writer.finish()));
 }
 
+/// Appends what the process counts of itself in the text format 0.0.4, families sorted by name.
+pub fn encode_telemetry(telemetry: &Telemetry, text: &mut String) {
+    let view = View::whole(Format::Text);
+    let mut writer = Writer::new(&view);
+    writer.telemetry(telemetry);
+    text.push_str(&text_of(&writer.finish()));
+}
+
 fn text_of(sheets: &[Bytes]) -> String {
     String::from_utf8(sheets.concat()).expect("names, blocks and numbers are text")
 }

@@ -6,10 +6,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hyper::body::Bytes;
 use tokio::sync::oneshot;
 
 use super::ask::Ask;
-use super::held::Held;
 use crate::ledger::{Births, Reader};
 
 /// One scrape that waits.
@@ -22,7 +22,7 @@ pub(super) struct Job {
 /// What was rendered for a scrape.
 #[derive(Debug, Clone)]
 pub(super) struct Printed {
-    pub body: Arc<Held>,
+    pub sheets: Arc<[Bytes]>,
     pub reader: Reader,
     /// When it was rendered.
     pub births: Births,
@@ -45,7 +45,7 @@ impl Press {
         !std::mem::replace(&mut queue.is_running, true)
     }
 
-    /// For whoever renders, held until he is done.
+    /// For whoever renders, kept until he is done.
     pub fn turn(&self) -> Turn<'_> {
         Turn(self)
     }

@@ -12,8 +12,7 @@ use tokio::sync::oneshot;
 
 use super::ask::Ask;
 use super::exposition::{View, Writer};
-use super::fetch::{Body, Receipt};
-use super::held::{Held, Shelf};
+use super::fetch::{AnswerBody, Receipt};
 use super::press::{Job, Press, Printed};
 use super::sheets::gzip;
 use crate::event::Millis;
@@ -27,7 +26,6 @@ pub struct Shared {
     is_ready: AtomicBool,
     has_created: bool,
     press: Press,
-    shelf: Shelf,
     /// Of answers that were fetched, until somebody who holds the ledger hands them in.
     receipts: Mutex<Vec<(Reader, Births)>>,
 }
@@ -37,7 +35,7 @@ pub struct Answer {
     pub content_type: &'static str,
     /// The value of `Content-Encoding`, if there is one.
     pub content_encoding: Option<&'static str>,
-    pub body: Body,
+    pub body: AnswerBody,
 }
 
 /// Rendering failed, which it never should.
@@ -53,7 +51,6 @@ impl Shared {
             is_ready: AtomicBool::new(false),
             has_created: false,
             press: Press::default(),
-            shelf: Shelf::default(),
             receipts: Mutex::default(),
         }
     }
@@ -96,7 +93,7 @@ impl Shared {
         Ok(Answer {
             content_type: ask.format.content_type(),
             content_encoding: ask.is_gzip.then_some("gzip"),
-            body: Body::held(printed.body.clone(), self.receipt(ask, printed)),
+            body: AnswerBody::of_sheets(printed.sheets.clone(), self.receipt(ask, printed)),
         })
     }
 
@@ -148,14 +145,14 @@ impl Shared {
         drop(ledger);
         writer.telemetry(&self.telemetry);
         let sheets = writer.finish();
-        let zipped = mine.iter().any(|job| job.ask.is_gzip).then(|| self.hold(gzip(&sheets)));
-        let plain = mine.iter().any(|job| !job.ask.is_gzip).then(|| self.hold(sheets));
+        let zipped: Option<Arc<[Bytes]>> =
+            mine.iter().any(|job| job.ask.is_gzip).then(|| gzip(&sheets).into());
+        let plain: Arc<[Bytes]> = sheets.into();
         for job in mine {
-            let body = if job.ask.is_gzip { &zipped } else { &plain };
-            let body = body.clone().expect("made for whoever wants it");
+            let sheets = zipped.as_ref().filter(|_| job.ask.is_gzip).unwrap_or(&plain).clone();
             let reader = job.ask.reader(zero_first);
             // Refused when the client has gone.
-            let _ = job.reply.send(Printed { body, reader, births });
+            let _ = job.reply.send(Printed { sheets, reader, births });
         }
         others
     }
@@ -165,11 +162,5 @@ impl Shared {
         // A scraper that has seen all there is shares with those who are shown all.
         let shown = if shown >= ledger.births() { Births::ALL } else { shown };
         View { format: ask.format, filter: ask.filter.clone(), with_created: self.has_created, shown }
-    }
-
-    fn hold(&self, sheets: Vec<Bytes>) -> Arc<Held> {
-        let body = Held::new(sheets);
-        self.shelf.put(&body);
-        body
     }
 }

@@ -43,9 +43,10 @@ pub(super) struct Register {
 }
 
 impl Register {
-    pub fn tick(&mut self, now: Millis) {
+    /// Whether the clock stepped back since the last tick.
+    pub fn tick(&mut self, now: Millis) -> bool {
         self.started.get_or_insert(now);
-        self.now = Some(now);
+        self.now.replace(now).is_some_and(|last| now < last)
     }
 
     pub fn next(&mut self) -> Birth {

@@ -13,7 +13,7 @@ use crate::event::{AmbiguousKey, ErrorKey, Label, Seen, TenantKey, reserved};
 
 /// Rows of folded keys that may come on top of the limit before providers and categories are folded as well. Only a
 /// catalogue with more pairs of them than this gets there.
-const FOLDED_ROWS_MAX: usize = 1_000;
+pub(super) const FOLDED_ROWS_MAX: usize = 1_000;
 
 /// The label set of a series.
 pub(super) trait Key: Clone + Eq + Hash {
@@ -47,6 +47,10 @@ pub(super) struct Family<K> {
 impl<K: Key> Family<K> {
     pub fn new(rows_max: usize) -> Self {
         Family { rows: Vec::new(), index: HashMap::default(), rows_max, rows_folded: 0, overflow: 0 }
+    }
+
+    pub fn set_rows_max(&mut self, rows_max: usize) {
+        self.rows_max = rows_max;
     }
 
     pub fn rows(&self) -> &[Row<K>] {

@@ -2,6 +2,7 @@
 //!
 //! The block is the same in the text format and in OpenMetrics: `\`, `"` and line feed are escaped, nothing else is.
 
+use super::CatalogueInfo;
 use crate::aggregation::clean_name;
 use crate::event::CodeInfo;
 
@@ -33,6 +34,10 @@ pub(super) fn info_block(provider: &str, code: &str, info: &CodeInfo) -> Box<str
         ("retryable", &clean_name(&info.retryable)),
         ("title", &clean_name(&info.title)),
     ])
+}
+
+pub(super) fn catalogue_block(info: &CatalogueInfo) -> Box<str> {
+    block(&[("version", &clean_name(&info.version)), ("sha256", &clean_name(&info.sha256))])
 }
 
 fn push_escaped(text: &mut String, value: &str) {

@@ -1,17 +1,20 @@
 //! Deltas → the truth that is exposed: every series by its exact key, its label block rendered once, its limits kept.
 //!
 //! `births` numbers the series, `family` is one table of them, `labels` renders label blocks, `sources` holds what was
-//! read per source, `scrapers` who was shown what; `view` lists everything as metric families for an encoder, `reading`
-//! as rows for people. Memory only: what is committed here is gone with the process. The order of rows is the order of
+//! read per source, `scrapers` who was shown what, `recent` which tenants were seen lately; `view` lists everything as metric families for an encoder, `reading`
+//! as rows for people, `worst_case` says how large that can get. Memory only: what is committed here is gone with the process. The order of rows is the order of
 //! their birth and never changes. Time comes in with [`Ledger::tick`] and with what deltas say, and in no other way.
 
 mod births;
 mod labels;
 mod family;
 mod scrapers;
+mod recent;
 mod reading;
 mod sources;
+mod heads;
 mod view;
+mod worst_case;
 #[cfg(test)]
 mod tests;
 
@@ -22,14 +25,17 @@ use crate::event::{
 };
 use births::{Birth, Register};
 use family::{CodeKey, Family};
+use recent::Windows;
 use scrapers::Scrapers;
 use sources::Sources;
 
 pub use births::Births;
+pub use heads::{Head, Kind};
 pub use labels::block as label_block;
 pub use reading::{SourceRow, Totals};
 pub use scrapers::{Reader, ZeroFirst};
-pub use view::{Encoder, Head, Kind, Value};
+pub use view::{Encoder, Value};
+pub use worst_case::{Known, WorstCase, series_worst_case};
 
 /// Bounds on what is exposed. Counts that find no room are kept under `_other`; totals stay right.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +64,14 @@ pub enum Preinit {
     Codes,
 }
 
+/// Which rules are in effect; for `faultline_catalogue_info`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogueInfo {
+    pub version: Label,
+    /// Of all rule files, in hexadecimal.
+    pub sha256: Label,
+}
+
 /// How the first error is made visible.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Exposure {
@@ -77,13 +91,16 @@ pub struct Ledger {
     /// Of the counters that are there from the start.
     own_birth: Birth,
     code_book: CodeBook,
+    /// The label block of `faultline_catalogue_info`.
+    catalogue_block: Option<Box<str>>,
     errors: Family<ErrorKey>,
     tenants: Family<TenantKey>,
     ambiguous: Family<AmbiguousKey>,
     /// One row for each (provider, code) that has an error row: its attributes and when it was seen.
     codes: Family<CodeKey>,
-    /// Label blocks of `faultline_code_info`, of those codes that the code book knows.
-    code_info_blocks: Vec<Box<str>>,
+    /// Label blocks of `faultline_code_info` by row of `codes`; `None` where no code book knew the code.
+    code_info_blocks: Vec<Option<Box<str>>>,
+    windows: Windows,
     tenants_admitted: HashSet<Label, foldhash::fast::RandomState>,
     foreign: u64,
     tenant_refused: [u64; TenantRefusal::ALL.len()],
@@ -107,11 +124,13 @@ impl Ledger {
             scrapers: Scrapers::new(exposure.zero_first),
             own_birth,
             code_book,
+            catalogue_block: None,
             errors: Family::new(limits.series_max),
             tenants: Family::new(limits.series_max),
             ambiguous: Family::new(limits.series_max),
             codes: Family::new(limits.series_max),
             code_info_blocks: Vec::new(),
+            windows: Windows::new(),
             tenants_admitted: HashSet::default(),
             foreign: 0,
             tenant_refused: Default::default(),
@@ -119,6 +138,37 @@ impl Ledger {
         };
         ledger.preinit();
         ledger
+    }
+
+    /// Says which rules are in effect, from the start.
+    pub fn with_catalogue(mut self, info: &CatalogueInfo) -> Ledger {
+        self.catalogue_block = Some(labels::catalogue_block(info));
+        self
+    }
+
+    /// Another catalogue from now on: what it knows and was not there begins at 0, codes that were seen get its
+    /// attributes. Counts stay, and so do the attributes of a seen code that it does not know.
+    pub fn recatalogue(&mut self, code_book: CodeBook, info: &CatalogueInfo) {
+        let mut old = std::mem::replace(&mut self.code_book, code_book);
+        self.catalogue_block = Some(labels::catalogue_block(info));
+        self.preinit();
+        for (row, block) in self.codes.rows().iter().zip(&mut self.code_info_blocks) {
+            let key = (row.key.provider.clone(), row.key.code.clone());
+            match self.code_book.get(&key) {
+                Some(info) => *block = Some(labels::info_block(&key.0, &key.1, info)),
+                None => self.code_book.extend(old.remove_entry(&key)),
+            }
+        }
+    }
+
+    /// Other limits from now on. What has a series keeps it; a higher limit gives room to what comes next.
+    pub fn relimit(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.errors.set_rows_max(limits.series_max);
+        self.tenants.set_rows_max(limits.series_max);
+        self.ambiguous.set_rows_max(limits.series_max);
+        self.codes.set_rows_max(limits.series_max);
+        self.sources.set_sources_max(limits.sources_max);
     }
 
     /// Series of the code book that are not there yet are born at 0, pairs first, in the order of their names.
@@ -137,6 +187,7 @@ impl Ledger {
         pairs.dedup();
         codes.sort_unstable();
         for (provider, category) in pairs {
+            self.windows.open(&provider);
             let code = reserved::OTHER.into();
             let key = ErrorKey { provider: provider.clone(), category: category.clone(), code };
             self.errors.add(key, &nothing, &mut self.register);
@@ -150,7 +201,9 @@ impl Ledger {
 
     /// Once a second, more or less: time goes on, and what scrapers were shown since the last tick is committed.
     pub fn tick(&mut self, now: Millis) {
-        self.register.tick(now);
+        if self.register.tick(now) {
+            self.windows.step_back(now);
+        }
         self.scrapers.tick(self.register.births, now);
     }
 
@@ -186,7 +239,8 @@ impl Ledger {
 
     /// Adds a delta to the truth. Which newcomers still find room depends on the order of commits and, inside a delta,
     /// on the order in which its source named them.
-    pub fn commit(&mut self, delta: Delta) {
+    pub fn commit(&mut self, mut delta: Delta) {
+        self.windows.commit(&mut delta, self.register.now);
         self.sources.commit(&delta, &mut self.register);
         self.foreign = self.foreign.saturating_add(delta.foreign);
         for (mine, theirs) in self.tenant_refused.iter_mut().zip(delta.tenant_refused) {
@@ -215,10 +269,9 @@ impl Ledger {
         let codes_before = self.codes.rows().len();
         let key = CodeKey { provider: provider.clone(), code: code.clone() };
         self.codes.add(key, seen, &mut self.register);
-        if self.codes.rows().len() > codes_before
-            && let Some(info) = self.code_book.get(&(provider.clone(), code.clone()))
-        {
-            self.code_info_blocks.push(labels::info_block(&provider, &code, info));
+        if self.codes.rows().len() > codes_before {
+            let info = self.code_book.get(&(provider.clone(), code.clone()));
+            self.code_info_blocks.push(info.map(|info| labels::info_block(&provider, &code, info)));
         }
     }
 

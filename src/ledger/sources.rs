@@ -34,6 +34,15 @@ impl Sources {
         Sources { rows: BTreeMap::new(), sources_max }
     }
 
+    pub fn set_sources_max(&mut self, sources_max: usize) {
+        self.sources_max = sources_max;
+    }
+
+    /// Lines of sources that found no room.
+    pub fn overflow(&self) -> u64 {
+        self.rows.get(reserved::OTHER).map_or(0, |other| other.counts.lines)
+    }
+
     pub fn rows(&self) -> &BTreeMap<Label, Source> {
         &self.rows
     }

@@ -4,5 +4,7 @@
 pub mod process;
 mod classify;
 mod daemon;
+mod hostile;
+mod paper;
 mod scan;
 mod usage;

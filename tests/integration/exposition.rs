@@ -14,7 +14,7 @@ use faultline::event::{
     CodeBook, CodeInfo, Fault, Judgement, Label, Millis, Role, SkipReason, TenantRefusal, Verdict,
 };
 use faultline::export::{Format, View, encode_ledger, render};
-use faultline::ledger::{Ledger, Limits};
+use faultline::ledger::{CatalogueInfo, Ledger, Limits};
 use faultline::telemetry::Telemetry;
 use proptest::prelude::*;
 
@@ -157,7 +157,8 @@ fn text_of(ledger: &Ledger) -> String {
 
 /// Every family there is, with values that are hard to write.
 fn full_ledger() -> Ledger {
-    let mut ledger = ledger(3, 100);
+    let info = CatalogueInfo { version: "0.1.0".into(), sha256: "0f".repeat(32).into() };
+    let mut ledger = ledger(3, 100).with_catalogue(&info);
     let mut tally = Tally::new(r#"C:\logs\*.log "x""#.into(), TallyLimits::default());
     for tenant in ["a", "b\\", "c\"", "d", "_other", "é"] {
         tally.tally(
@@ -197,6 +198,7 @@ fn a_full_exposition_has_every_family_once_and_reads_back() {
             "faultline_ambiguous_total",
             "faultline_build_info",
             "faultline_bytes_total",
+            "faultline_catalogue_info",
             "faultline_code_info",
             "faultline_error_first_seen_timestamp_seconds",
             "faultline_error_last_seen_timestamp_seconds",
@@ -205,6 +207,8 @@ fn a_full_exposition_has_every_family_once_and_reads_back() {
             "faultline_foreign_total",
             "faultline_http_requests_total",
             "faultline_label_overflow_total",
+            "faultline_label_values",
+            "faultline_label_values_limit",
             "faultline_lines_total",
             "faultline_matched_total",
             "faultline_oversized_total",
@@ -216,6 +220,8 @@ fn a_full_exposition_has_every_family_once_and_reads_back() {
             "faultline_source_up",
             "faultline_tenant_errors_total",
             "faultline_tenant_rejected_total",
+            "faultline_tenants_active",
+            "faultline_tenants_affected",
             "faultline_ticks_total",
             "faultline_undecodable_total",
             "faultline_unmatched_total",

@@ -17,6 +17,7 @@ mod exposition;
 mod http;
 mod alerts;
 mod prometheus;
+mod reload;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;

@@ -28,6 +28,8 @@ pub struct Catalogue {
     pub foreign: Foreign,
     /// What is said of each code, for people and for `faultline_code_info`.
     pub info: CodeBook,
+    /// Of the rule files that this was made of, in hexadecimal.
+    pub sha256: Label,
 }
 
 #[derive(Debug)]

@@ -12,7 +12,8 @@ use faultline::telemetry::Telemetry;
 
 use super::scraping::{ask, fetched, piece};
 use super::{judged, matched, parse};
-use crate::http::{large_ledger, server_of};
+use crate::http::clients::large_ledger;
+use crate::http::server_of;
 
 const SCRAPER: [(&str, &str); 2] =
     [("x-prometheus-scrape-timeout-seconds", "10"), ("user-agent", "Prometheus/3.7.3")];
@@ -138,7 +139,7 @@ async fn scrapers_that_are_to_see_different_things_share_nothing() {
 /// Over a socket: the answer is larger than what the system takes for a client that does not read.
 #[test]
 fn a_scraper_that_hangs_up_halfway_is_shown_the_zero_again() {
-    let server = server_of(Limits::default(), large_ledger());
+    let server = server_of(Limits::default(), large_ledger(), None);
     let scrape = |bytes: u64| {
         let mut stream = server.connect();
         let [(timeout, seconds), (agent, name)] = SCRAPER;

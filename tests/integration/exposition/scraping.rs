@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use faultline::event::{CodeBook, Delta};
-use faultline::export::{Answer, Ask, Body, Format, Shared, Unrendered};
+use faultline::export::{Answer, AnswerBody, Ask, Format, Shared, Unrendered};
 use faultline::ledger::{Ledger, Limits};
 use faultline::telemetry::Telemetry;
 use hyper::Request;
@@ -40,7 +40,7 @@ fn get(headers: &[(&str, &str)]) -> Ask {
 }
 
 /// The next piece, as a connection takes it.
-pub(super) async fn piece(body: &mut Body) -> Option<Bytes> {
+pub(super) async fn piece(body: &mut AnswerBody) -> Option<Bytes> {
     let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await?;
     Some(frame.expect("nobody cuts it").into_data().expect("data only"))
 }
