@@ -4,7 +4,7 @@
 //! The parser here is stricter than a scraper: it refuses whatever the text format 0.0.4 does not promise.
 
 mod first_zero;
-mod formats;
+pub(crate) mod formats;
 mod scraping;
 
 use std::collections::{BTreeMap, BTreeSet};

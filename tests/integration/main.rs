@@ -12,8 +12,11 @@ mod packs;
 mod readme;
 mod structure;
 mod cli;
+mod tools;
 mod exposition;
 mod http;
+mod alerts;
+mod prometheus;
 mod reload;
 
 #[path = "../fuzz/chunks.rs"]
