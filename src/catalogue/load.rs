@@ -83,6 +83,10 @@ pub struct Rules {
     pub foreign: Vec<ForeignList>,
     /// Of the files, in hexadecimal: see `digest`.
     pub sha256: String,
+    /// Where each pack comes from, in the order of `packs`.
+    pub pack_files: Vec<String>,
+    /// The same of `overlays`.
+    pub overlay_files: Vec<String>,
 }
 
 /// Whether a file is linted.
@@ -219,8 +223,14 @@ fn collect(all: Vec<Loaded<'_>>) -> Rules {
     let mut rules = Rules::default();
     for one in all {
         match one.document {
-            Document::Pack(pack) => rules.packs.push(*pack),
-            Document::Overlay(overlay) => rules.overlays.push(overlay),
+            Document::Pack(pack) => {
+                rules.packs.push(*pack);
+                rules.pack_files.push(one.name.to_owned());
+            }
+            Document::Overlay(overlay) => {
+                rules.overlays.push(overlay);
+                rules.overlay_files.push(one.name.to_owned());
+            }
             Document::Shared(list) => rules.shared.push(list),
             Document::Foreign(list) => rules.foreign.push(list),
         }

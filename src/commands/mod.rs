@@ -10,6 +10,7 @@ pub mod classify;
 pub mod scan;
 pub mod run;
 pub mod demo;
+pub mod explain;
 
 use std::io;
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 
 use super::{Flags, Settings, SourceFrom};
 use crate::catalogue::diagnostic::Diagnostics;
-use crate::catalogue::load::{self, RuleFile};
+use crate::catalogue::load::{self, RuleFile, Rules};
 use crate::catalogue::{self, builtin};
 use crate::event::Origin;
 use crate::ledger::{self, CatalogueInfo, Known, Ledger, WorstCase};
@@ -57,14 +57,18 @@ fn read_config(path: &Path) -> anyhow::Result<String> {
 
 /// The engine of the built-in packs and of the rule files in `rules.dirs`.
 pub fn build_engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
-    let added = read_rules(&settings.rules.dirs)?;
-    let rules = load::load(builtin::files(), &added).map_err(wrong("rules"))?;
+    let rules = load_rules(&read_rules(&settings.rules.dirs)?)?;
     Ok(Arc::new(Engine::new(catalogue::compile(&rules))))
+}
+
+/// The built-in packs with `added` over them.
+pub fn load_rules(added: &[RuleFile]) -> anyhow::Result<Rules> {
+    load::load(builtin::files(), added).map_err(wrong("rules"))
 }
 
 /// Every `*.yaml` and `*.yml` right in the directories, by name; files with a leading dot are left out. All that cannot
 /// be read is said at once.
-fn read_rules(dirs: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
+pub fn read_rules(dirs: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
     let mut files = Vec::new();
     let mut errors = Vec::new();
     for dir in dirs {

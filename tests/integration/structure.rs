@@ -33,6 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "catalogue",
             "source",
             "framing",
+            "attribution",
             "ledger",
             "export",
             "pipeline",
