@@ -2,6 +2,7 @@
 //! as Prometheus spells its own. A usage error ends the process with 2, `--help` and `--version` with 0.
 
 mod paper;
+mod rules;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -68,6 +69,8 @@ enum Command {
     Scan(Scan),
     Classify(Classify),
     Explain(Explain),
+    Check(rules::Check),
+    Test(rules::Test),
     Completions(paper::Completions),
     Man(paper::Man),
 }
@@ -274,6 +277,8 @@ impl Invocation {
                 flags.linger = run.linger;
                 flags.inputs = run.inputs.clone();
             }
+            // Reports what it finds in the configuration itself.
+            Command::Check(check) => return check.run(&flags),
             _ => {}
         }
         let settings = config::load(&flags).map_err(|error| {
@@ -289,7 +294,10 @@ impl Invocation {
             Command::Scan(scan) => scan::run(&settings, &scan.options()),
             Command::Classify(classify) => classify::run(&settings, &classify.options()),
             Command::Explain(explain) => explain::run(&settings, &explain.options()),
-            Command::Completions(_) | Command::Man(_) => unreachable!("they need no settings and are done"),
+            Command::Test(test) => test.run(&settings),
+            Command::Check(_) | Command::Completions(_) | Command::Man(_) => {
+                unreachable!("they need no settings and are done")
+            }
         }
     }
 }

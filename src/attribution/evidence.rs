@@ -251,7 +251,7 @@ impl<'a> Reading<'a> {
                 self.mark(node.unwrap_or(0), format!("host {}", found.host));
                 continue;
             };
-            let below = |host: &String| found.host.ends_with(host.trim_start_matches("*."));
+            let below = |host: &String| is_below(&found.host, host);
             let maps = &catalogue.providers[provider].maps;
             let mapped =
                 maps.iter().filter(|m| m.host.as_ref().is_some_and(below)).filter_map(|m| m.tenant.clone());
@@ -271,6 +271,12 @@ impl<'a> Reading<'a> {
     fn note(&mut self, provider: ProviderId, strength: Strength, node: Option<NodeId>, words: String) {
         self.evidence.push(Evidence { provider, strength, node, at: 0, words, host: None, local: false });
     }
+}
+
+/// Whether a host (small letters) is a domain or stands below it.
+fn is_below(host: &str, domain: &str) -> bool {
+    let domain = domain.trim_start_matches("*.").to_ascii_lowercase();
+    host.strip_suffix(&*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// The logger prefix stands in `value` at the start of a name.
