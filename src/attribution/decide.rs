@@ -222,8 +222,7 @@ const FEW: usize = 16;
 /// The same error read twice counts once: a finer match takes in the coarser ones.
 fn absorb<T: Trace>(mut rulings: Vec<Ruling>, trace: &mut T) -> Vec<Ruling> {
     // Equal verdicts of many hits first: what follows compares each with each.
-    let mut seen: HashSet<(Verdict, Option<Label>, Option<Label>, Option<Label>, Vec<Label>)> =
-        HashSet::new();
+    let mut seen = HashSet::new();
     if rulings.len() > FEW {
         rulings.retain(|Ruling { fault: f, .. }| {
             let candidates = f.candidates.clone();
