@@ -2,16 +2,18 @@
 //! as Prometheus spells its own. A usage error ends the process with 2, `--help` and `--version` with 0.
 
 mod paper;
+mod rules;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalogue::schema::Severity;
-use crate::commands::{Outcome, Trouble, classify, demo, logging, run, scan};
+use crate::commands::{Outcome, Trouble, classify, demo, explain, logging, run, scan};
 use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel};
-use crate::event::Verdict;
+use crate::event::{Origin, Verdict};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("FAULTLINE_COMMIT"), ")");
 
@@ -66,6 +68,9 @@ enum Command {
     Run(Run),
     Scan(Scan),
     Classify(Classify),
+    Explain(Explain),
+    Check(rules::Check),
+    Test(rules::Test),
     Completions(paper::Completions),
     Man(paper::Man),
 }
@@ -210,6 +215,37 @@ struct Classify {
     null: bool,
 }
 
+/// Say what a code means, or why a line was judged as it was
+///
+/// With codes: meaning, whose fault it is, what to do, and what each is recognised by; a code of several providers is
+/// shown for each. With --line: every step of one record's judgement, and what would settle what is ambiguous.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  faultline explain MDRM-508\n  faultline explain access_denied --format json\n  \
+    faultline explain 'The client_assertion token is expired.'\n  \
+    faultline explain --line 'ERROR drm licence failed: MDRM-508'\n  \
+    tail -1 app.log | faultline explain --line - --path /var/log/app.log"
+)]
+struct Explain {
+    /// Codes, names, rule ids (provider.id) or message texts, without case
+    #[arg(value_name = "CODE", required_unless_present = "line", conflicts_with = "line")]
+    codes: Vec<String>,
+    /// Judge this record; - reads one from standard input, all its lines
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    line: Option<OsString>,
+    /// Only codes of this provider
+    #[arg(long, value_name = "ID", conflicts_with = "line")]
+    provider: Option<String>,
+    /// File that the line came from, as overlays map it
+    #[arg(long, value_name = "FILE", requires = "line", conflicts_with = "codes")]
+    path: Option<String>,
+    /// Topic that the line came from, as overlays map it
+    #[arg(long, value_name = "TOPIC", requires = "line", conflicts_with = "codes")]
+    topic: Option<String>,
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    format: TextOrJson,
+}
+
 /// A command line that makes sense.
 #[derive(Debug)]
 pub struct Invocation(Cli);
@@ -241,6 +277,8 @@ impl Invocation {
                 flags.linger = run.linger;
                 flags.inputs = run.inputs.clone();
             }
+            // Reports what it finds in the configuration itself.
+            Command::Check(check) => return check.run(&flags),
             _ => {}
         }
         let settings = config::load(&flags).map_err(|error| {
@@ -255,7 +293,11 @@ impl Invocation {
             Command::Run(run) => run::run(&settings, &run::Options { tee: run.tee, flags }),
             Command::Scan(scan) => scan::run(&settings, &scan.options()),
             Command::Classify(classify) => classify::run(&settings, &classify.options()),
-            Command::Completions(_) | Command::Man(_) => unreachable!("they need no settings and are done"),
+            Command::Explain(explain) => explain::run(&settings, &explain.options()),
+            Command::Test(test) => test.run(&settings),
+            Command::Check(_) | Command::Completions(_) | Command::Man(_) => {
+                unreachable!("they need no settings and are done")
+            }
         }
     }
 }
@@ -292,6 +334,22 @@ impl Classify {
     fn options(self) -> classify::Options {
         let separator = if self.null { classify::Separator::Nul } else { classify::Separator::LineFeed };
         classify::Options { inputs: self.inputs, separator }
+    }
+}
+
+impl Explain {
+    fn options(self) -> explain::Options {
+        let question = match self.line {
+            Some(text) => {
+                explain::Question::Line { text, origin: Origin { path: self.path, topic: self.topic } }
+            }
+            None => explain::Question::Codes { questions: self.codes, provider: self.provider },
+        };
+        let format = match self.format {
+            TextOrJson::Text => explain::Format::Text,
+            TextOrJson::Json => explain::Format::Json,
+        };
+        explain::Options { question, format }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 
-pub use super::yaml::{Locator, Step, parse_yaml, parse_yaml_located};
+pub use super::yaml::{Locator, Step, parse_yaml, parse_yaml_located, read_yaml, top_keys};
 
 /// Characters of a source line that an excerpt shows; a longer line is cut around the caret.
 const EXCERPT_CHARS_MAX: usize = 100;
@@ -111,6 +111,10 @@ impl Diagnostics {
         });
         all.dedup();
         Diagnostics(all)
+    }
+
+    pub fn into_vec(self) -> Vec<Diagnostic> {
+        self.0
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {

@@ -10,6 +10,9 @@ pub mod classify;
 pub mod scan;
 pub mod run;
 pub mod demo;
+pub mod explain;
+pub mod check;
+pub mod test;
 
 use std::io;
 use std::process::ExitCode;
@@ -22,6 +25,8 @@ pub enum Exit {
     Failed,
     /// `--fail-on` found what it looks for.
     Found,
+    /// What was checked is wrong; how, was said already.
+    Wrong,
 }
 
 /// What stopped a command.
@@ -61,6 +66,7 @@ pub fn end(outcome: Outcome) -> ExitCode {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Failed) => ExitCode::from(1),
         Ok(Exit::Found) => ExitCode::from(3),
+        Ok(Exit::Wrong) => ExitCode::from(2),
         Err(trouble) if trouble.is_broken_pipe() => ExitCode::SUCCESS,
         Err(Trouble::NotStarted(error)) => {
             output::complain(format_args!("{error:#}"));

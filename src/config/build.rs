@@ -1,105 +1,69 @@
-//! Settings → built parts: reads the configuration file and the rule directories, compiles the engine.
+//! Settings → built parts: reads the configuration and the rule directories, compiles the engine.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 
-use super::{Flags, Settings, SourceFrom};
-use crate::catalogue::diagnostic::Diagnostics;
-use crate::catalogue::load::{self, RuleFile};
-use crate::catalogue::{self, builtin};
+use super::read::{self, Kind};
+use super::{Flags, Settings, include};
+use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
+use crate::catalogue::load::{self, RuleFile, Rules};
+use crate::catalogue::{self, Catalogue, builtin};
 use crate::event::Origin;
 use crate::ledger::{self, CatalogueInfo, Known, Ledger, WorstCase};
 use crate::pipeline::{Engine, Join, Options, Times};
 
-/// A configuration file is small; a larger one is a mistake.
-const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
-
-/// The settings of the file that the flags name, or the defaults; then the flags on top. Paths that the file names are
-/// relative to the file.
+/// The settings of the file that the flags name and of what it includes, or the defaults; then the flags on top. Paths
+/// that a file names are relative to that file.
 pub fn load(flags: &Flags) -> anyhow::Result<Settings> {
     let settings = match &flags.config_file {
         None => Settings::default(),
         Some(path) => {
-            let settings =
-                super::parse(&path.to_string_lossy(), &read_config(path)?).map_err(wrong("configuration"))?;
-            settings.relative_to(path.parent().unwrap_or(Path::new("")))
+            let loaded = include::load(path);
+            refuse("configuration", loaded.errors)?;
+            loaded.settings
         }
     };
     Ok(settings.overridden_by(flags))
 }
 
-fn wrong(what: &'static str) -> impl Fn(Diagnostics) -> anyhow::Error {
-    move |findings| {
-        let findings = findings.to_string();
-        anyhow!("the {what} cannot be used\n{}", findings.trim_end())
-    }
+fn refuse(what: &str, findings: Vec<Diagnostic>) -> anyhow::Result<()> {
+    if findings.is_empty() { Ok(()) } else { Err(refusal(what, Diagnostics::new(findings))) }
 }
 
-fn read_config(path: &Path) -> anyhow::Result<String> {
-    let shown = || format!("{path:?}");
-    let metadata = std::fs::metadata(path).with_context(shown)?;
-    if metadata.is_dir() {
-        return Err(anyhow!("{}: is a directory; --config.file takes a file", shown()));
-    }
-    if metadata.len() > CONFIG_BYTES_MAX {
-        return Err(anyhow!("{}: is no configuration file: it has {} bytes", shown(), metadata.len()));
-    }
-    let bytes = std::fs::read(path).with_context(shown)?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        anyhow!("{}: is not UTF-8 text (byte {at})", shown())
-    })
+fn refusal(what: &str, findings: Diagnostics) -> anyhow::Error {
+    let findings = findings.to_string();
+    anyhow!("the {what} cannot be used\n{}", findings.trim_end())
 }
 
 /// The engine of the built-in packs and of the rule files in `rules.dirs`.
 pub fn build_engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
-    let added = read_rules(&settings.rules.dirs)?;
-    let rules = load::load(builtin::files(), &added).map_err(wrong("rules"))?;
+    let rules = load_rules(&read_rules(&settings.rules.dirs)?)?;
     Ok(Arc::new(Engine::new(catalogue::compile(&rules))))
 }
 
-/// Every `*.yaml` and `*.yml` right in the directories, by name; files with a leading dot are left out. All that cannot
-/// be read is said at once.
-fn read_rules(dirs: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
+/// The built-in packs with `added` over them.
+pub fn load_rules(added: &[RuleFile]) -> anyhow::Result<Rules> {
+    load::load(builtin::files(), added).map_err(|found| refusal("rules", found))
+}
+
+/// The rule files of all directories. All that cannot be read is said at once.
+pub fn read_rules(dirs: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
+    let mut findings = Vec::new();
     let mut files = Vec::new();
-    let mut errors = Vec::new();
     for dir in dirs {
-        match rule_paths(dir) {
-            Ok(paths) => paths.into_iter().for_each(|path| match read_rule(&path) {
+        match read::rule_paths(dir) {
+            Ok(paths) => paths.iter().for_each(|path| match read::text(path, Kind::Regular) {
                 Ok(file) => files.push(file),
-                Err(error) => errors.push(error),
+                Err(found) => findings.extend(found.into_vec()),
             }),
-            Err(error) => errors.push(format!("{dir:?}: {error}")),
+            Err(found) => findings.extend(found.into_vec()),
         }
     }
-    if errors.is_empty() {
-        return Ok(files);
-    }
-    Err(anyhow!("the rules cannot be read\n{}", errors.join("\n")))
-}
-
-fn rule_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if is_yaml && !is_hidden && !path.is_dir() {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-fn read_rule(path: &Path) -> Result<RuleFile, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("{path:?}: {error}"))?;
-    RuleFile::from_bytes(path.to_string_lossy().into_owned(), bytes)
-        .map_err(|findings| findings.to_string().trim_end().to_owned())
+    refuse("rules", findings)?;
+    Ok(files)
 }
 
 /// Which rules an engine has; the version is the program's, as that of the rules in it.
@@ -107,8 +71,7 @@ pub fn catalogue_info(engine: &Engine) -> CatalogueInfo {
     CatalogueInfo { version: env!("CARGO_PKG_VERSION").into(), sha256: engine.catalogue.sha256.clone() }
 }
 
-fn known(engine: &Engine) -> Known {
-    let catalogue = &engine.catalogue;
+fn known(catalogue: &Catalogue) -> Known {
     let unknown: HashSet<_> = catalogue.syntaxes.iter().map(|syntax| syntax.provider).collect();
     let errors: HashSet<_> =
         catalogue.rules.iter().map(|rule| (rule.provider, &rule.category, &rule.code)).collect();
@@ -124,20 +87,12 @@ fn known(engine: &Engine) -> Known {
     }
 }
 
-impl Settings {
-    /// Paths that are not absolute begin at `dir`; names stay as they were written.
-    fn relative_to(mut self, dir: &Path) -> Settings {
-        for source in &mut self.sources {
-            if let SourceFrom::File(path) = &mut source.from {
-                *path = dir.join(&*path);
-            }
-        }
-        for path in &mut self.rules.dirs {
-            *path = dir.join(&*path);
-        }
-        self
-    }
+/// A path as overlays map it: whole, wherever the program was started.
+fn mappable(path: &Path) -> String {
+    std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()
+}
 
+impl Settings {
     /// What a pipeline needs to know for one source. `path` is the file that the operator may have mapped.
     pub fn pipeline(&self, source: &str, path: Option<&Path>, join: Join, times: Times) -> Options {
         Options {
@@ -145,7 +100,7 @@ impl Settings {
             times,
             line_bytes_max: self.limits.line_bytes_max,
             event_lines_max: self.limits.event_lines_max,
-            origin: Origin { path: path.map(|path| path.to_string_lossy().into_owned()), topic: None },
+            origin: Origin { path: path.map(mappable), topic: None },
             ..Options::new(source.into())
         }
     }
@@ -157,8 +112,8 @@ impl Settings {
     }
 
     /// How large an exposition can get with these rules and this many sources.
-    pub fn series_worst_case(&self, engine: &Engine, sources: usize) -> WorstCase {
-        ledger::series_worst_case(self.ledger_limits(), known(engine), sources)
+    pub fn series_worst_case(&self, catalogue: &Catalogue, sources: usize) -> WorstCase {
+        ledger::series_worst_case(self.ledger_limits(), known(catalogue), sources)
     }
 
     pub fn ledger_limits(&self) -> ledger::Limits {

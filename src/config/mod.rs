@@ -2,12 +2,15 @@
 //! parts. Everything has a default, so that no file is needed; flags override what the file says.
 //!
 //! `raw` is the text's shape, `check` turns it into settings and reports every error at once, `units` reads sizes,
-//! durations and addresses, `build` opens files and makes the engine. `changes` tells what a reload can put into effect,
-//! `print` writes settings as the text that gives them. The documented file is `deploy/faultline.yaml`.
+//! durations and addresses; `read` opens files, `include` follows them to a whole configuration and `build` makes the
+//! engine. `changes` tells what a reload can put into effect, `print` writes settings as the text that gives them. The
+//! documented file is `deploy/faultline.yaml`.
 
 mod raw;
 mod check;
 mod units;
+pub mod read;
+pub mod include;
 mod build;
 mod changes;
 mod print;
@@ -20,7 +23,7 @@ use std::time::Duration;
 
 use crate::ledger::Exposure;
 
-pub use build::{build_engine, catalogue_info, load};
+pub use build::{build_engine, catalogue_info, load, load_rules, read_rules};
 pub use changes::Changes;
 pub use check::parse;
 pub use print::print;

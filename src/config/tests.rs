@@ -114,7 +114,7 @@ fn flags_beat_the_file() {
 fn the_worst_case_of_the_built_in_rules_holds_what_is_there_from_the_start() {
     let settings = Settings::default();
     let engine = build_engine(&settings).unwrap();
-    let metrics = settings.series_worst_case(&engine, 1).metrics;
+    let metrics = settings.series_worst_case(&engine.catalogue, 1).metrics;
     let of = |name| metrics.iter().find(|(metric, _)| *metric == name).unwrap().1;
     let codes = engine.catalogue.info.len();
     assert_eq!(of("faultline_code_info"), codes);

@@ -4,6 +4,7 @@
 pub mod process;
 mod classify;
 mod daemon;
+mod explain;
 mod hostile;
 mod paper;
 mod scan;

@@ -170,6 +170,15 @@ pub enum Expected {
     Prefix(String),
 }
 
+impl std::fmt::Display for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Expected::Exactly(text) => f.write_str(text),
+            Expected::Prefix(text) => write!(f, "{text}*"),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Syntax {
     pub provider: ProviderId,
