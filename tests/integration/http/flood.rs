@@ -172,12 +172,11 @@ impl Scraper {
         let (times, retries) = (&self.times, self.retries);
         let (least, median, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
         let habit = self.habit;
-        writeln!(
-            std::io::stdout(),
-            "{what}, {habit:?}: {} scrapes, {retries} retries, min {least:?}, median {median:?}, max {most:?}",
+        let text = format!(
+            "{} scrapes, {retries} retries, min {least:?}, median {median:?}, max {most:?}",
             times.len()
-        )
-        .unwrap();
+        );
+        writeln!(std::io::stdout().lock(), "{what}, {habit:?}: {text}").unwrap();
         median
     }
 }
