@@ -30,7 +30,7 @@ pub fn engine(overlays: &[RuleFile]) -> Arc<Engine> {
 }
 
 /// All case files.
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     paths.retain(|p| p.extension().is_some_and(|e| e == "jsonl"));

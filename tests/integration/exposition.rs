@@ -4,7 +4,7 @@
 //! The parser here is stricter than a scraper: it refuses whatever the text format 0.0.4 does not promise.
 
 mod first_zero;
-mod formats;
+pub(crate) mod formats;
 mod scraping;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +58,7 @@ fn parse_sample(line: &str) -> (String, BTreeMap<String, String>, &str) {
         let mut block = block;
         loop {
             let (label, value_on) = block.split_once("=\"").unwrap_or_else(|| panic!("no label in {line:?}"));
-            assert!(label.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "label {label:?} in {line:?}");
+            assert!(is_label_name(label), "label {label:?} in {line:?}");
             let (value, after) = unescape(value_on, line);
             assert!(
                 labels.insert(label.to_owned(), value).is_none(),
@@ -75,6 +75,11 @@ fn parse_sample(line: &str) -> (String, BTreeMap<String, String>, &str) {
         }
     }
     (name.to_owned(), labels, rest.strip_prefix(' ').unwrap_or_else(|| panic!("no value in {line:?}")))
+}
+
+fn is_label_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// Up to the closing quote, and what follows it.

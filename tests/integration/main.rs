@@ -12,9 +12,13 @@ mod packs;
 mod overlays;
 mod readme;
 mod structure;
+mod hostile;
 mod cli;
+mod tools;
 mod exposition;
 mod http;
+mod alerts;
+mod prometheus;
 mod reload;
 
 #[path = "../fuzz/chunks.rs"]

@@ -36,7 +36,7 @@ fn fed(tool: Option<&OsStr>, args: &[&str], test: &str, lacks: &str, text: &str)
     Some(child.wait_with_output().expect("the tool ends"))
 }
 
-fn promtool_agrees(test: &str, text: &str) {
+pub(crate) fn promtool_agrees(test: &str, text: &str) {
     let tool = Some(OsStr::new("promtool"));
     let lacks = "promtool is not installed";
     let Some(output) = fed(tool, &["check", "metrics"], test, lacks, text) else { return };
@@ -63,7 +63,7 @@ json.dump({
 "#;
 
 /// What the strict parser reads; nothing without the parser.
-fn read_by_python(test: &str, text: &str) -> Option<(BTreeMap<String, [String; 3]>, Samples)> {
+pub(crate) fn read_by_python(test: &str, text: &str) -> Option<(BTreeMap<String, [String; 3]>, Samples)> {
     let tool = std::env::var_os("FAULTLINE_TEST_PYTHON");
     let lacks = "FAULTLINE_TEST_PYTHON names no Python that has prometheus-client";
     let output = fed(tool.as_deref(), &["-c", PYTHON], test, lacks, text)?;
