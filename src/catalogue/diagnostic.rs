@@ -56,7 +56,10 @@ pub struct SourceText<'t> {
 
 impl<'t> SourceText<'t> {
     pub fn new(file: &'t str, text: &'t str) -> SourceText<'t> {
-        let ends = memchr::memchr_iter(b'\n', text.as_bytes()).map(|end| end + 1);
+        let bytes = text.as_bytes();
+        // a CR alone ends a line as well, as YAML has it
+        let ends = memchr::memchr2_iter(b'\n', b'\r', bytes).map(|end| end + 1);
+        let ends = ends.filter(|end| bytes[end - 1] == b'\n' || bytes.get(*end) != Some(&b'\n'));
         SourceText { file, text, lines: std::iter::once(0).chain(ends).collect() }
     }
 

@@ -173,7 +173,12 @@ fn no_kind(locator: &Locator<'_>) -> Diagnostic {
             locator.finding_at_key(key, message, Some(hint))
         }
         None => {
-            locator.finding(&[], message, Some("a pack begins with `schema: faultline.rules/v1`".to_string()))
+            let is_config = keys.iter().any(|key| ["log", "web", "sources", "limits"].contains(key));
+            let hint = match is_config {
+                true => "this looks like a configuration, which is named by --config.file",
+                false => "a pack begins with `schema: faultline.rules/v1`",
+            };
+            locator.finding(&[], message, Some(hint.to_string()))
         }
     }
 }

@@ -96,6 +96,11 @@ impl Check<'_> {
         let mut source = match (raw.stdin, raw.file) {
             (Some(true), None) => SourceSetting::stdin(),
             (None | Some(false), Some(file)) if !file.is_empty() => {
+                if file.contains(char::is_control) {
+                    let message = format!("the path {} holds a control character", quoted(&file));
+                    let hint = "in double quotes `\\` begins an escape; write the path in single quotes";
+                    self.find(&[path[0], path[1], "file".into()], message, Some(hint.into()));
+                }
                 SourceSetting { name: file.clone(), from: SourceFrom::File(file.into()) }
             }
             _ => {

@@ -14,6 +14,7 @@ mod structure;
 mod cli;
 mod exposition;
 mod http;
+mod files;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;

@@ -8,6 +8,10 @@ mod containers;
 mod failure;
 mod read;
 mod session;
+mod looks;
+mod characters;
+mod quotes;
+mod syntax;
 mod tree;
 
 use super::diagnostic::{Diagnostic, Diagnostics, SourceText};
@@ -92,6 +96,12 @@ impl<'t> Locator<'t> {
             let message = format!("the file has {} bytes, at most {FILE_BYTES_MAX} are read", text.len());
             let findings = vec![source.finding((1, 1), message)];
             return Locator { source, tree: Tree::parse(""), findings };
+        }
+        let characters = characters::problems(text);
+        if !characters.is_empty() {
+            let mut locator = Locator { source, tree: Tree::parse(""), findings: Vec::new() };
+            characters.into_iter().for_each(|problem| locator.add(problem));
+            return locator;
         }
         let mut tree = Tree::parse(text);
         let problems = std::mem::take(&mut tree.problems);
@@ -186,7 +196,9 @@ impl<'t> Locator<'t> {
     fn holds_finding(&self, id: NodeId) -> bool {
         let from = self.mark_of(id).place();
         let to = self.last_mark(id).place();
-        self.findings.iter().any(|f| (f.line, f.column) >= from && (f.line, f.column) <= to)
+        let inside = |place: (usize, usize)| place >= from && place <= to;
+        self.findings.iter().any(|f| inside((f.line, f.column)))
+            || self.tree.holes.iter().take(PROBLEMS_MAX).any(|hole| inside(self.mark_of(*hole).place()))
             || !self.tree.node(id).closed
     }
 
@@ -194,7 +206,8 @@ impl<'t> Locator<'t> {
     fn last_mark(&self, mut id: NodeId) -> Mark {
         loop {
             let last = match &self.tree.node(id).kind {
-                Kind::Scalar { .. } => None,
+                // what an alias names stands elsewhere
+                Kind::Scalar { .. } | Kind::Alias(_) => None,
                 Kind::List(items) => items.last(),
                 Kind::Map(entries) => entries.last().map(|(_, value)| value),
             };
@@ -214,7 +227,7 @@ impl<'t> Locator<'t> {
         let mut nodes: Vec<NodeId> = self.tree.root.into_iter().collect();
         for step in path {
             let Some(&last) = nodes.last() else { break };
-            let next = match (&self.tree.node(last).kind, step) {
+            let next = match (self.tree.kind(last), step) {
                 (Kind::Map(entries), Step::Key(name)) => entries
                     .iter()
                     .find(|(key, _)| self.tree.text(*key) == Some(name))

@@ -2,18 +2,23 @@
 //!
 //! One arena of nodes; an alias is the node it names, so a bomb of aliases takes no memory, and its weight is known
 //! before anybody walks it. After a syntax error the tree holds what was read so far, its open ends marked, so that
-//! the part before the error can still be checked. The only file that knows the YAML parser.
+//! the part before the error can still be checked; a value that the error may have cut or bent is a hole. This file and
+//! `syntax`, which puts the parser's errors into words, are the only ones that know the YAML parser.
 
+use super::syntax::{self, Seen};
 use super::{PROBLEMS_MAX, Problem};
-use crate::catalogue::diagnostic::quoted;
-use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
+use crate::catalogue::diagnostic::{nearest, quoted};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Lists and mappings inside each other, aliases followed.
 const DEPTH_MAX: usize = 64;
 /// Scalars, lists and mappings of one file, aliases followed.
 const NODES_MAX: u64 = 4_000_000;
+
+/// Anchors that an unknown alias is compared with.
+const ANCHORS_COMPARED_MAX: usize = 64;
 
 pub(super) type NodeId = u32;
 
@@ -43,6 +48,8 @@ pub(super) enum Kind<'a> {
     List(Vec<NodeId>),
     /// Keys are scalars and differ.
     Map(Vec<(NodeId, NodeId)>),
+    /// Another node, which is no alias, by its name.
+    Alias(NodeId),
 }
 
 #[derive(Debug)]
@@ -61,11 +68,21 @@ pub(super) struct Tree<'a> {
     nodes: Vec<Node<'a>>,
     pub(super) root: Option<NodeId>,
     pub(super) problems: Vec<Problem>,
+    /// Values that nobody can judge: what was wrong there was said.
+    pub(super) holes: BTreeSet<NodeId>,
 }
 
 impl<'a> Tree<'a> {
     pub(super) fn node(&self, id: NodeId) -> &Node<'a> {
         &self.nodes[id as usize]
+    }
+
+    /// What stands there, an alias followed.
+    pub(super) fn kind(&self, id: NodeId) -> &Kind<'a> {
+        match &self.node(id).kind {
+            Kind::Alias(target) => &self.node(*target).kind,
+            kind => kind,
+        }
     }
 
     /// Takes nodes out of the lists that hold them.
@@ -81,7 +98,7 @@ impl<'a> Tree<'a> {
     }
 
     pub(super) fn text(&self, id: NodeId) -> Option<&str> {
-        match &self.node(id).kind {
+        match self.kind(id) {
             Kind::Scalar { text, .. } => Some(text),
             _ => None,
         }
@@ -89,10 +106,20 @@ impl<'a> Tree<'a> {
 
     pub(super) fn parse(text: &'a str) -> Tree<'a> {
         let mut builder = Builder {
-            tree: Tree { nodes: Vec::with_capacity(text.len() / 12), root: None, problems: Vec::new() },
+            text,
+            tree: Tree {
+                nodes: Vec::with_capacity(text.len() / 12),
+                root: None,
+                problems: Vec::new(),
+                holes: BTreeSet::new(),
+            },
             open: Vec::new(),
             anchors: HashMap::new(),
             documents: 0,
+            last: None,
+            ended: Vec::new(),
+            seen_to: Mark::START,
+            is_cut: false,
         };
         let options = granit_parser::options! {
             emit_comments: false,
@@ -104,7 +131,11 @@ impl<'a> Tree<'a> {
         for next in Parser::new_from_str_with_options(text, options) {
             let step = match next {
                 Ok((event, span)) => builder.take(event, span),
-                Err(error) => Err(syntax_problem(&error, text)),
+                Err(error) => {
+                    let problem = syntax::problem(&error, text, &builder.seen());
+                    builder.unsettle(problem.mark);
+                    Err(problem)
+                }
             };
             if let Err(problem) = step {
                 builder.tree.problems.push(problem);
@@ -117,10 +148,24 @@ impl<'a> Tree<'a> {
 }
 
 struct Builder<'a> {
+    text: &'a str,
     tree: Tree<'a>,
     open: Vec<Open>,
     anchors: HashMap<usize, NodeId>,
     documents: usize,
+    /// The scalar that came last, and what ended behind it with the line of its end.
+    last: Option<NodeId>,
+    ended: Vec<(NodeId, u32)>,
+    /// Behind the last event.
+    seen_to: Mark,
+    is_cut: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tagging {
+    None,
+    Text,
+    Unknown,
 }
 
 struct Open {
@@ -131,8 +176,35 @@ struct Open {
 }
 
 impl<'a> Builder<'a> {
+    fn seen(&self) -> Seen {
+        let open = self.open.iter().rev().map(|open| self.tree.node(open.id).mark);
+        let is_flow = |mark: &Mark| self.text[mark.byte as usize..].starts_with(['[', '{']);
+        Seen { end: self.seen_to, flow: open.into_iter().find(is_flow) }
+    }
+
+    /// After a syntax error: what may have been read wrongly because of it is not judged.
+    fn unsettle(&mut self, at: Mark) {
+        let ended = std::mem::take(&mut self.ended);
+        let is_flow =
+            |id: &NodeId| self.text[self.tree.node(*id).mark.byte as usize..].starts_with(['[', '{']);
+        let beside = ended.iter().filter(|(id, line)| *line == at.line && is_flow(id)).map(|(id, _)| *id);
+        let open = self.open.iter().map(|open| open.id).find(|id| is_flow(id));
+        let holes: Vec<NodeId> = beside.chain(open).chain(self.last).collect();
+        self.tree.holes.extend(holes);
+        ended.iter().for_each(|(id, _)| self.tree.nodes[*id as usize].closed = false);
+    }
+
     fn take(&mut self, event: Event<'a>, span: Span) -> Result<(), Problem> {
         let mark = mark(&span.start);
+        self.take_at(event, span, mark)?;
+        let end = self::mark(&span.end);
+        if end.byte > self.seen_to.byte {
+            self.seen_to = end;
+        }
+        Ok(())
+    }
+
+    fn take_at(&mut self, event: Event<'a>, span: Span, mark: Mark) -> Result<(), Problem> {
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -142,27 +214,43 @@ impl<'a> Builder<'a> {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let text_tag = self.check_tag(tag.as_deref(), &span);
-                let plain = style == ScalarStyle::Plain && !text_tag;
+                let tag = self.check_tag(tag.as_deref(), &span);
+                let is_empty = style == ScalarStyle::Plain && span.start.index() == span.end.index();
+                let text = if is_empty { Cow::Borrowed("") } else { text };
+                let plain = style == ScalarStyle::Plain && tag != Tagging::Text;
+                let mark = match style {
+                    ScalarStyle::Literal | ScalarStyle::Folded => self.sign_before(mark, b"|>"),
+                    _ => mark,
+                };
                 let id = self.add(Kind::Scalar { text, plain }, mark)?;
+                self.dig(id, tag);
                 self.remember(anchor, id);
+                (self.last, self.ended) = (Some(id), Vec::new());
                 self.place(id, mark)?;
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.check_tag(tag.as_deref(), &span);
-                self.begin(Kind::List(Vec::new()), anchor, mark)?;
+                let tag = self.check_tag(tag.as_deref(), &span);
+                self.begin(Kind::List(Vec::new()), anchor, mark, tag)?;
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.check_tag(tag.as_deref(), &span);
-                self.begin(Kind::Map(Vec::new()), anchor, mark)?;
+                let tag = self.check_tag(tag.as_deref(), &span);
+                self.begin(Kind::Map(Vec::new()), anchor, mark, tag)?;
             }
-            Event::SequenceEnd | Event::MappingEnd => self.end(true)?,
+            Event::SequenceEnd | Event::MappingEnd => {
+                let ending = self.open.last().map(|open| open.id);
+                self.ended.extend(ending.map(|id| (id, self::mark(&span.end).line)));
+                self.end(true)?;
+            }
             Event::Alias(anchor) => self.follow(anchor, mark)?,
             Event::UnresolvedAlias(name) => {
                 let message = format!("no anchor {} stands before this alias", quoted(&name));
-                let hint = "quote a text that begins with `*`".to_string();
+                let hint = match nearest(&name, anchor_names(self.text).take(ANCHORS_COMPARED_MAX)) {
+                    Some(near) => format!("did you mean {}?", quoted(near)),
+                    None => "quote a text that begins with `*`".to_string(),
+                };
                 self.complain(Problem::new(mark, message).hint(hint));
                 let id = self.add(Kind::Scalar { text: "".into(), plain: false }, mark)?;
+                self.tree.holes.insert(id);
                 self.place(id, mark)?;
             }
             _ => {}
@@ -170,17 +258,52 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Tags mean nothing here but `!!str`, which says true.
-    fn check_tag(&mut self, tag: Option<&Tag>, span: &Span) -> bool {
-        let Some(tag) = tag else { return false };
-        let text = tag.is_yaml_core_schema_tag("str");
-        if !text {
-            let start = span.tag_start().unwrap_or(span.start);
-            let message = format!("the tag {} is not known here", quoted(&tag.original()));
-            let hint = "quote a text that begins with `!`".to_string();
-            self.complain(Problem::new(mark(&start), message).hint(hint));
+    /// Where the sign stands that a value belongs to, which the parser says to begin at `mark`: the first such sign
+    /// behind the last event that no comment holds.
+    fn sign_before(&self, mark: Mark, signs: &[u8]) -> Mark {
+        let bytes = self.text.as_bytes();
+        let (from, to) = (self.seen_to.byte as usize, (mark.byte as usize).min(bytes.len()));
+        let mut at = from;
+        while at < to {
+            let begins = at == 0 || b" \t\r\n".contains(&bytes[at - 1]);
+            match bytes[at] {
+                sign if begins && signs.contains(&sign) => {
+                    return syntax::advance(self.seen_to, self.text, at);
+                }
+                b'#' if begins => {
+                    at += memchr::memchr2(b'\n', b'\r', &bytes[at..]).unwrap_or(bytes.len() - at);
+                }
+                _ => at += 1,
+            }
         }
-        text
+        mark
+    }
+
+    /// Tags mean nothing here but `!!str`, which says true.
+    fn check_tag(&mut self, tag: Option<&Tag>, span: &Span) -> Tagging {
+        let Some(tag) = tag else { return Tagging::None };
+        if tag.is_yaml_core_schema_tag("str") {
+            return Tagging::Text;
+        }
+        let start = span.tag_start().unwrap_or(span.start);
+        let name = tag.original();
+        let message = format!("the tag {} is not known here", quoted(&name));
+        let hint = match &*name {
+            name if name.starts_with("!!") && !name.contains('/') => "leave it out: a value needs no tag",
+            "!include" => {
+                "files are named in `include:` of the configuration, and rule files by `rules.dirs`"
+            }
+            _ => "quote a text that begins with `!`",
+        };
+        self.complain(Problem::new(mark(&start), message).hint(hint.to_string()));
+        Tagging::Unknown
+    }
+
+    /// What an unknown tag would make of a value nobody knows.
+    fn dig(&mut self, id: NodeId, tag: Tagging) {
+        if tag == Tagging::Unknown {
+            self.tree.holes.insert(id);
+        }
     }
 
     fn add(&mut self, kind: Kind<'a>, mark: Mark) -> Result<NodeId, Problem> {
@@ -188,7 +311,8 @@ impl<'a> Builder<'a> {
         if u64::from(id) >= NODES_MAX {
             return Err(too_many(mark));
         }
-        self.tree.nodes.push(Node { kind, mark, closed: true, weight: 1, height: 1 });
+        let height = usize::from(!matches!(kind, Kind::Scalar { .. }));
+        self.tree.nodes.push(Node { kind, mark, closed: true, weight: 1, height });
         Ok(id)
     }
 
@@ -198,8 +322,13 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn begin(&mut self, kind: Kind<'a>, anchor: usize, mark: Mark) -> Result<(), Problem> {
+    fn begin(&mut self, kind: Kind<'a>, anchor: usize, mark: Mark, tag: Tagging) -> Result<(), Problem> {
+        if self.open.len() >= DEPTH_MAX {
+            return Err(too_deep(mark));
+        }
         let id = self.add(kind, mark)?;
+        self.dig(id, tag);
+        self.ended.clear();
         self.open.push(Open { id, anchor, key: None });
         Ok(())
     }
@@ -217,8 +346,20 @@ impl<'a> Builder<'a> {
 
     fn follow(&mut self, anchor: usize, mark: Mark) -> Result<(), Problem> {
         let Some(&id) = self.anchors.get(&anchor) else {
-            return Err(Problem::new(mark, "an alias inside the very node that it names"));
+            return Err(Problem::new(mark, "an alias inside the very value that it names"));
         };
+        let target = match self.tree.node(id).kind {
+            Kind::Alias(target) => target,
+            _ => id,
+        };
+        let Node { closed, weight, height, .. } = *self.tree.node(target);
+        let id = self.add(Kind::Alias(target), mark)?;
+        let node = &mut self.tree.nodes[id as usize];
+        (node.closed, node.weight, node.height) = (closed, weight, height);
+        if self.tree.holes.contains(&target) {
+            self.tree.holes.insert(id);
+        }
+        (self.last, self.ended) = (Some(id), Vec::new());
         self.place(id, mark)
     }
 
@@ -226,6 +367,9 @@ impl<'a> Builder<'a> {
     fn place(&mut self, id: NodeId, mark: Mark) -> Result<(), Problem> {
         let (weight, height) = (self.tree.node(id).weight, self.tree.node(id).height);
         let is_text = self.tree.text(id).is_some();
+        let is_nothing =
+            matches!(&self.tree.node(id).kind, Kind::Scalar { text, plain: true } if text.is_empty());
+        let (mut empty_value, mut empty_item) = (None, None);
         let Some(open) = self.open.last_mut() else {
             self.tree.root.get_or_insert(id);
             return Ok(());
@@ -241,15 +385,30 @@ impl<'a> Builder<'a> {
             return Err(too_deep(mark));
         }
         match (&mut parent.kind, open.key.take()) {
-            (Kind::List(items), _) => items.push(id),
-            (Kind::Map(entries), Some(key)) => entries.push((key, id)),
+            (Kind::List(items), _) => {
+                items.push(id);
+                empty_item = Some(id).filter(|_| is_nothing);
+            }
+            (Kind::Map(entries), Some(key)) => {
+                entries.push((key, id));
+                empty_value = Some((key, id)).filter(|_| is_nothing);
+            }
             (_, None) => {
                 open.key = Some(id);
                 bad_key = !is_text;
             }
-            (Kind::Scalar { .. }, Some(_)) => unreachable!("only lists and mappings are opened"),
+            (Kind::Scalar { .. } | Kind::Alias(_), Some(_)) => {
+                unreachable!("only lists and mappings are opened")
+            }
         }
-        if bad_key {
+        if let Some((key, id)) = empty_value {
+            // a value that is not there is looked for at its name
+            self.tree.nodes[id as usize].mark = self.tree.node(key).mark;
+        }
+        if let Some(id) = empty_item {
+            self.tree.nodes[id as usize].mark = self.sign_before(mark, b"-");
+        }
+        if bad_key && !self.is_cut {
             self.complain(Problem::new(mark, "expected a name before `:`, found a list or mapping"));
         }
         Ok(())
@@ -292,6 +451,7 @@ impl<'a> Builder<'a> {
 
     /// After an error: what is open ends here, without its end.
     fn cut(&mut self) {
+        self.is_cut = true;
         while !self.open.is_empty() {
             // a limit that is hit again says nothing new, and the node is left out
             let _ = self.end(false);
@@ -299,10 +459,16 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn mark(at: &Marker) -> Mark {
+pub(super) fn mark(at: &Marker) -> Mark {
     // files are far smaller than 4 GiB; of text in memory the parser knows all offsets
     let byte = at.byte_offset().unwrap_or(0) as u32;
     Mark { line: at.line().max(1) as u32, column: at.col() as u32 + 1, byte }
+}
+
+/// What looks like the name of an anchor, in a text that has an alias too many.
+fn anchor_names(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split([' ', '\t', '\r', '\n', '[', ']', '{', '}', ',']);
+    words.filter_map(|word| word.strip_prefix('&')).filter(|name| !name.is_empty())
 }
 
 fn too_many(mark: Mark) -> Problem {
@@ -310,58 +476,6 @@ fn too_many(mark: Mark) -> Problem {
     Problem::new(mark, "too many values in the file").hint(hint)
 }
 
-fn too_deep(mark: Mark) -> Problem {
+pub(super) fn too_deep(mark: Mark) -> Problem {
     Problem::new(mark, "nested too deep").hint(format!("at most {DEPTH_MAX} levels"))
-}
-
-fn syntax_problem(error: &ScanError, text: &str) -> Problem {
-    let at = mark(error.marker());
-    if let ErrorKind::RecursionLimitExceeded = error.kind() {
-        return too_deep(at);
-    }
-    let problem = Problem::new(at, format!("YAML syntax: {}", error.kind()));
-    let line_start =
-        memchr::memrchr(b'\n', &text.as_bytes()[..text.len().min(at.byte as usize)]).map_or(0, |end| end + 1);
-    let indentation = text[line_start..].chars().take_while(|c| c.is_ascii_whitespace() && *c != '\n');
-    if indentation.into_iter().any(|c| c == '\t') {
-        return problem.hint(SPACES.to_string());
-    }
-    match syntax_hint(error.kind()) {
-        Some(hint) => problem.hint(hint.to_string()),
-        None => problem,
-    }
-}
-
-const SPACES: &str = "indent with spaces, not with tabs";
-
-/// What usually is behind it.
-fn syntax_hint(kind: &ErrorKind) -> Option<&'static str> {
-    use ErrorKind as K;
-    Some(match kind {
-        K::TabNotAllowed | K::TabInBlockIndentation | K::TabInIndentation => SPACES,
-        K::MappingValueNotAllowed | K::InvalidColonPlacement => {
-            "quote a text that holds `: `, and check the indentation of this line"
-        }
-        K::SimpleKeyExpected | K::InvalidSimpleKey | K::ExpectedBlockMappingKey => {
-            "expected `name: value`; check the indentation of this line and of the one before"
-        }
-        K::ExpectedBlockSequenceEntry => "expected `- value`, indented as the items before it",
-        K::InvalidQuotedScalarIndent => "close the quote, or indent the lines in which the text goes on",
-        K::UnclosedQuotedScalar | K::DocumentIndicatorInQuotedScalar => {
-            "close the quote; inside single quotes write '' for one of them"
-        }
-        K::UnclosedFlowCollection { .. }
-        | K::ExpectedFlowMappingSeparator
-        | K::ExpectedFlowSequenceSeparator
-        | K::MismatchedFlowCollectionEnd { .. } => {
-            "close the bracket; quote a text that holds `,`, `[`, `]`, `{` or `}`"
-        }
-        K::UnknownQuotedScalarEscape => "write the text in single quotes, or `\\\\` for a backslash",
-        K::InvalidTrailingSingleQuotedScalar | K::InvalidTrailingDoubleQuotedScalar => {
-            "put the quotes around the whole text; inside single quotes write '' for one of them"
-        }
-        K::UnexpectedCharacter { .. } => "quote a text that begins with such a character",
-        K::DirectiveDisallowed => "leave out lines that begin with `%`",
-        _ => return None,
-    })
 }
