@@ -102,10 +102,15 @@ pub(super) struct Loaded<'f> {
 /// The built-in files, and over them what an operator adds: an added pack or list replaces the built-in one of the same
 /// identity, two added ones of one identity are an error. Either everything holds or every finding comes back.
 pub fn load(builtin: &[RuleFile], added: &[RuleFile]) -> Result<Rules, Diagnostics> {
+    load_trusting(builtin, Trust::Shipped, added)
+}
+
+/// The same, with a word about the built-in files: whether they are linted again.
+pub fn load_trusting(builtin: &[RuleFile], trust: Trust, added: &[RuleFile]) -> Result<Rules, Diagnostics> {
     let mut findings = Vec::new();
     let mut all = Vec::new();
     let mut unread = 0;
-    for (files, trust) in [(builtin, Trust::Shipped), (added, Trust::Checked)] {
+    for (files, trust) in [(builtin, trust), (added, Trust::Checked)] {
         let mut set = Vec::with_capacity(files.len());
         for file in files {
             match parse(file, trust, &mut findings) {
@@ -116,7 +121,7 @@ pub fn load(builtin: &[RuleFile], added: &[RuleFile]) -> Result<Rules, Diagnosti
         refuse_duplicates(&set, &mut findings);
         replace(&mut all, set);
     }
-    if !added.is_empty() {
+    if !added.is_empty() || trust == Trust::Checked {
         all.iter()
             .filter(|one| one.trust == Trust::Checked)
             .for_each(|one| lint::document(one, &mut findings));

@@ -9,6 +9,7 @@ pub mod classify;
 pub mod scan;
 pub mod run;
 pub mod demo;
+pub mod check;
 
 use std::io;
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ pub enum Exit {
     Failed,
     /// `--fail-on` found what it looks for.
     Found,
+    /// What was checked is wrong; how, was said already.
+    Wrong,
 }
 
 /// What stopped a command.
@@ -60,9 +63,13 @@ pub fn end(outcome: Outcome) -> ExitCode {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Failed) => ExitCode::from(1),
         Ok(Exit::Found) => ExitCode::from(3),
+        Ok(Exit::Wrong) => ExitCode::from(2),
         Err(trouble) if trouble.is_broken_pipe() => ExitCode::SUCCESS,
         Err(Trouble::NotStarted(error)) => {
-            output::complain(format_args!("{error:#}"));
+            match error.downcast_ref() {
+                Some(refused) => output::refuse(refused),
+                None => output::complain(format_args!("{error:#}")),
+            }
             ExitCode::from(2)
         }
         Err(Trouble::Failed(error)) => {

@@ -1,120 +1,85 @@
-//! Settings → built parts: reads the configuration file and the rule directories, compiles the engine.
+//! Settings → built parts: reads the configuration and the rule directories, compiles the engine.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
-
-use super::{Flags, Settings, SourceFrom};
-use crate::catalogue::diagnostic::Diagnostics;
+use super::read::{self, Kind};
+use super::{Flags, Settings, include};
+use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
 use crate::catalogue::load::{self, RuleFile};
 use crate::catalogue::{self, builtin};
 use crate::event::Origin;
 use crate::ledger::{self, Ledger};
 use crate::pipeline::{Engine, Join, Options, Times};
 
-/// A configuration file is small; a larger one is a mistake.
-const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
-
-/// The settings of the file that the flags name, or the defaults; then the flags on top. Paths that the file names are
-/// relative to the file.
+/// The settings of the file that the flags name and of what it includes, or the defaults; then the flags on top. Paths
+/// that a file names are relative to that file.
 pub fn load(flags: &Flags) -> anyhow::Result<Settings> {
     let settings = match &flags.config_file {
         None => Settings::default(),
         Some(path) => {
-            let settings =
-                super::parse(&path.to_string_lossy(), &read_config(path)?).map_err(wrong("configuration"))?;
-            settings.relative_to(path.parent().unwrap_or(Path::new("")))
+            let loaded = include::load(path);
+            refuse("configuration", loaded.errors)?;
+            loaded.settings
         }
     };
     Ok(settings.overridden_by(flags))
 }
 
-fn wrong(what: &'static str) -> impl Fn(Diagnostics) -> anyhow::Error {
-    move |findings| {
-        let findings = findings.to_string();
-        anyhow!("the {what} cannot be used; nothing was started\n{}", findings.trim_end())
+fn refuse(what: &'static str, findings: Vec<Diagnostic>) -> anyhow::Result<()> {
+    if findings.is_empty() { Ok(()) } else { Err(refusal(what, Diagnostics::new(findings))) }
+}
+
+fn refusal(what: &'static str, findings: Diagnostics) -> anyhow::Error {
+    Refused { what, findings }.into()
+}
+
+/// Files that cannot be used. The findings come first, so that the first line names a place, and then what came of it.
+#[derive(Debug)]
+pub struct Refused {
+    what: &'static str,
+    pub findings: Diagnostics,
+}
+
+impl Refused {
+    pub fn consequence(&self) -> String {
+        format!("the {} cannot be used; nothing was started", self.what)
     }
 }
 
-fn read_config(path: &Path) -> anyhow::Result<String> {
-    let shown = || format!("{path:?}");
-    let metadata = std::fs::metadata(path).with_context(shown)?;
-    if metadata.is_dir() {
-        return Err(anyhow!("{}: is a directory; --config.file takes a file", shown()));
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.findings, self.consequence())
     }
-    if metadata.len() > CONFIG_BYTES_MAX {
-        return Err(anyhow!("{}: is no configuration file: it has {} bytes", shown(), metadata.len()));
-    }
-    let bytes = std::fs::read(path).with_context(shown)?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        anyhow!("{}: is not UTF-8 text (byte {at})", shown())
-    })
 }
+
+impl std::error::Error for Refused {}
 
 /// The engine of the built-in packs and of the rule files in `rules.dirs`.
 pub fn build_engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
-    let added = read_rules(&settings.rules.dirs)?;
-    let rules = load::load(builtin::files(), &added).map_err(wrong("rules"))?;
+    let mut findings = Vec::new();
+    let added = read_rules(settings, &mut findings);
+    refuse("rules", findings)?;
+    let rules = load::load(builtin::files(), &added).map_err(|found| refusal("rules", found))?;
     Ok(Arc::new(Engine::new(catalogue::compile(&rules))))
 }
 
-/// Every `*.yaml` and `*.yml` right in the directories, by name; files with a leading dot are left out. All that cannot
-/// be read is said at once.
-fn read_rules(dirs: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
+/// The rule files of all directories; what cannot be read is said, all at once.
+fn read_rules(settings: &Settings, findings: &mut Vec<Diagnostic>) -> Vec<RuleFile> {
     let mut files = Vec::new();
-    let mut errors = Vec::new();
-    for dir in dirs {
-        match rule_paths(dir) {
-            Ok(paths) => paths.into_iter().for_each(|path| match read_rule(&path) {
+    for dir in &settings.rules.dirs {
+        match read::rule_paths(dir) {
+            Ok(paths) => paths.iter().for_each(|path| match read::text(path, Kind::Regular) {
                 Ok(file) => files.push(file),
-                Err(error) => errors.push(error),
+                Err(found) => findings.extend(found.into_vec()),
             }),
-            Err(error) => errors.push(format!("{dir:?}: {error}")),
+            Err(found) => findings.extend(found.into_vec()),
         }
     }
-    if errors.is_empty() {
-        return Ok(files);
-    }
-    Err(anyhow!("the rules cannot be read; nothing was started\n{}", errors.join("\n")))
-}
-
-fn rule_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if is_yaml && !is_hidden && !path.is_dir() {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-fn read_rule(path: &Path) -> Result<RuleFile, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("{path:?}: {error}"))?;
-    RuleFile::from_bytes(path.to_string_lossy().into_owned(), bytes)
-        .map_err(|findings| findings.to_string().trim_end().to_owned())
+    files
 }
 
 impl Settings {
-    /// Paths that are not absolute begin at `dir`; names stay as they were written.
-    fn relative_to(mut self, dir: &Path) -> Settings {
-        for source in &mut self.sources {
-            if let SourceFrom::File(path) = &mut source.from {
-                *path = dir.join(&*path);
-            }
-        }
-        for path in &mut self.rules.dirs {
-            *path = dir.join(&*path);
-        }
-        self
-    }
-
     /// What a pipeline needs to know for one source. `path` is the file that the operator may have mapped.
     pub fn pipeline(&self, source: &str, path: Option<&Path>, join: Join, times: Times) -> Options {
         Options {

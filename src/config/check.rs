@@ -1,45 +1,84 @@
 //! `Raw` → [`Settings`]: every value checked, every error reported with its place. No file is opened here.
+//!
+//! A text is applied onto settings: what it does not say stays as it is, which is how included files add up.
 
-use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::include::Places;
 use super::raw::{Raw, RawFormat, RawLevel, RawLimits, RawLog, RawSource, RawWeb};
 use super::{Limits, Log, LogFormat, LogLevel, Rules, Settings, SourceFrom, SourceSetting, Web, units};
-use crate::catalogue::diagnostic::{Diagnostic, Diagnostics, Locator, Step, parse_yaml_located, quoted};
+use crate::catalogue::diagnostic::{Diagnostic, Diagnostics, Locator, Step, quoted, read_yaml};
 
-/// The settings of a configuration text, or all that is wrong with it. `name` stands in the findings.
+/// The settings of a configuration text, or all that is wrong with it. `name` stands in the findings; what the text
+/// includes is not looked at, and paths stay as they are written.
 pub fn parse(name: &str, text: &str) -> Result<Settings, Diagnostics> {
-    if is_blank(text) {
-        return Ok(Settings::default());
-    }
-    let (raw, locator) = parse_yaml_located::<Raw>(name, text)?;
-    let mut check = Check { locator, findings: Vec::new() };
-    let settings = check.settings(raw);
-    if check.findings.is_empty() { Ok(settings) } else { Err(Diagnostics::new(check.findings)) }
+    let mut settings = Settings::default();
+    let findings = match shape(name, text) {
+        Shape::Blank => Vec::new(),
+        Shape::Unreadable(findings) => findings,
+        Shape::Read(raw, locator) => {
+            apply(&mut settings, &mut Places::default(), *raw, &locator, Path::new(""))
+        }
+    };
+    if findings.is_empty() { Ok(settings) } else { Err(Diagnostics::new(findings)) }
 }
 
-/// A file of comments only says nothing, which is allowed.
+/// A configuration text as far as it can be read.
+pub(super) enum Shape<'t> {
+    /// Nothing is said, which is allowed.
+    Blank,
+    Unreadable(Vec<Diagnostic>),
+    Read(Box<Raw>, Locator<'t>),
+}
+
+pub(super) fn shape<'t>(name: &'t str, text: &'t str) -> Shape<'t> {
+    if is_blank(text) {
+        return Shape::Blank;
+    }
+    match read_yaml::<Raw>(name, text) {
+        (Some(raw), locator) => Shape::Read(Box::new(raw), locator),
+        (None, locator) => Shape::Unreadable(locator.findings().to_vec()),
+    }
+}
+
+/// Puts what one text says onto `settings`; gives everything that is wrong with the text. Paths that are not absolute
+/// begin at `dir`; names stay as they were written.
+pub(super) fn apply(
+    settings: &mut Settings,
+    places: &mut Places,
+    raw: Raw,
+    locator: &Locator<'_>,
+    dir: &Path,
+) -> Vec<Diagnostic> {
+    let mut check = Check { locator, findings: locator.findings().to_vec(), places, dir };
+    let base = std::mem::take(settings);
+    *settings = check.settings(raw, base);
+    check.findings
+}
+
+/// A file of comments only.
 fn is_blank(text: &str) -> bool {
     text.lines()
         .all(|line| matches!(line.trim_start().chars().next(), None | Some('#')) || line.trim() == "---")
 }
 
-struct Check<'t> {
-    locator: Locator<'t>,
+struct Check<'c, 't> {
+    locator: &'c Locator<'t>,
     findings: Vec<Diagnostic>,
+    places: &'c mut Places,
+    dir: &'c Path,
 }
 
-impl Check<'_> {
-    fn settings(&mut self, raw: Raw) -> Settings {
-        let default = Settings::default();
+impl Check<'_, '_> {
+    fn settings(&mut self, raw: Raw, base: Settings) -> Settings {
         Settings {
-            log: log(&raw.log, default.log),
-            web: self.web(raw.web, default.web),
-            sources: self.sources(raw.sources),
-            limits: self.limits(&raw.limits, default.limits),
-            rules: Rules { dirs: raw.rules.dirs.into_iter().map(PathBuf::from).collect() },
+            log: log(&raw.log, base.log),
+            web: self.web(raw.web, base.web),
+            sources: self.sources(raw.sources, base.sources),
+            limits: self.limits(&raw.limits, base.limits),
+            rules: self.rules(raw.rules.dirs, base.rules),
         }
     }
 
@@ -70,29 +109,56 @@ impl Check<'_> {
         web
     }
 
-    fn sources(&mut self, raw: Vec<RawSource>) -> Vec<SourceSetting> {
-        let mut sources: Vec<SourceSetting> = Vec::new();
-        let mut names: HashMap<String, usize> = HashMap::new();
+    fn sources(&mut self, raw: Vec<RawSource>, base: Vec<SourceSetting>) -> Vec<SourceSetting> {
+        let mut sources = base;
         for (place, source) in raw.into_iter().enumerate() {
             let path = ["sources".into(), Step::Index(place)];
             let Some(source) = self.source(source, &path) else { continue };
-            if let Some(first) = names.insert(source.name.clone(), place) {
+            if let Some(first) = sources.iter().position(|other| other.name == source.name) {
                 let message = format!(
-                    "the name {} is taken by source {} of this list",
+                    "the name {} is taken by the source at {}",
                     quoted(&source.name),
-                    first + 1
+                    self.places.of_source(first)
                 );
                 let hint = "the name is the metric label `source`; give each source its own";
-                self.find(&path, message, Some(hint.into()));
-            } else if sources.iter().any(|other| other.from == source.from) {
-                self.find(&path, "the same input is named twice", Some("it would be counted twice".into()));
+                self.find(&[path[0], path[1], "name".into()], message, Some(hint.into()));
+            } else if let Some(first) = sources.iter().position(|other| other.from == source.from) {
+                let message =
+                    format!("the same input is named twice; first at {}", self.places.of_source(first));
+                self.find(&path, message, Some("it would be counted twice".into()));
             }
+            self.places.sources.push(self.locator.finding(&path, String::new(), None));
             sources.push(source);
         }
         sources
     }
 
+    fn rules(&mut self, raw: Vec<String>, base: Rules) -> Rules {
+        let mut dirs = base.dirs;
+        for (place, dir) in raw.into_iter().enumerate() {
+            let path = ["rules".into(), "dirs".into(), Step::Index(place)];
+            if self.locator.is_tainted(&path) {
+                continue;
+            }
+            if dir.is_empty() {
+                self.find(&path, "the path is empty", Some("`.` is the directory of this file".into()));
+            }
+            let dir = self.dir.join(PathBuf::from(dir));
+            if let Some(first) = dirs.iter().position(|other| *other == dir) {
+                let message = format!("the directory is named twice; first at {}", self.places.of_dir(first));
+                self.find(&path, message, None);
+                continue;
+            }
+            self.places.dirs.push(self.locator.finding(&path, String::new(), None));
+            dirs.push(dir);
+        }
+        Rules { dirs }
+    }
+
     fn source(&mut self, raw: RawSource, path: &[Step<'_>; 2]) -> Option<SourceSetting> {
+        if self.locator.is_tainted(path) {
+            return None;
+        }
         let mut source = match (raw.stdin, raw.file) {
             (Some(true), None) => SourceSetting::stdin(),
             (None | Some(false), Some(file)) if !file.is_empty() => {
@@ -101,7 +167,7 @@ impl Check<'_> {
                     let hint = "in double quotes `\\` begins an escape; write the path in single quotes";
                     self.find(&[path[0], path[1], "file".into()], message, Some(hint.into()));
                 }
-                SourceSetting { name: file.clone(), from: SourceFrom::File(file.into()) }
+                SourceSetting { from: SourceFrom::File(self.dir.join(&file)), name: file }
             }
             _ => {
                 let hint = "write `file: /var/log/app.log` or `stdin: true`";
@@ -155,7 +221,9 @@ impl Check<'_> {
     }
 
     fn find(&mut self, path: &[Step<'_>], message: impl Display, hint: Option<String>) {
-        self.findings.push(self.locator.finding(path, message.to_string(), hint));
+        if !self.locator.is_tainted(path) {
+            self.findings.push(self.locator.finding(path, message.to_string(), hint));
+        }
     }
 }
 

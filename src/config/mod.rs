@@ -2,11 +2,14 @@
 //! parts. Everything has a default, so that no file is needed; flags override what the file says.
 //!
 //! `raw` is the text's shape, `check` turns it into settings and reports every error at once, `units` reads sizes,
-//! durations and addresses, `build` opens files and makes the engine. The documented file is `deploy/faultline.yaml`.
+//! durations and addresses; `read` opens files, `include` follows them to a whole configuration and `build` makes the
+//! engine. The documented file is `deploy/faultline.yaml`.
 
 mod raw;
 mod check;
 mod units;
+pub mod read;
+pub mod include;
 mod build;
 #[cfg(test)]
 mod tests;
@@ -15,7 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use build::{build_engine, load};
+pub use build::{Refused, build_engine, load};
 pub use check::parse;
 pub use units::{ListenAddress, parse_duration};
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Raw {
+    pub include: Vec<String>,
     pub log: RawLog,
     pub web: RawWeb,
     pub sources: Vec<RawSource>,

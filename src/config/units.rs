@@ -20,12 +20,15 @@ impl FromStr for ListenAddress {
         let expected = "write host:port or :port, for example 127.0.0.1:10510";
         let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("there is no port; {expected}"))?;
         let port = port.parse().map_err(|_| format!("the port is no number from 0 to 65535; {expected}"))?;
+        if host.contains(|c: char| c.is_whitespace() || c.is_control() || "/@".contains(c)) {
+            return Err(format!("the host is no name or address; {expected}"));
+        }
         let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         let is_v6 = host.contains(':');
         if is_v6 && host.parse::<std::net::Ipv6Addr>().is_err() {
             return Err(format!("the host is no IPv6 address; {expected}"));
         }
-        if host.contains(|c: char| c.is_whitespace() || c.is_control() || "/@[]".contains(c)) {
+        if host.contains(['[', ']']) {
             return Err(format!("the host is no name or address; {expected}"));
         }
         Ok(ListenAddress { host: host.to_owned(), port })

@@ -71,12 +71,22 @@ pub fn parse_yaml_located<'t, T: DeserializeOwned>(
     name: &'t str,
     text: &'t str,
 ) -> Result<(T, Locator<'t>), Diagnostics> {
-    let locator = Locator::parse(name, text);
-    let (value, locator) = locator.read::<T>();
+    let (value, locator) = read_yaml::<T>(name, text);
     match value {
         Some(value) if locator.findings.is_empty() => Ok((value, locator)),
         _ => Err(Diagnostics::new(locator.findings)),
     }
+}
+
+/// The value as far as it can be read, for callers that go on checking what is good: what is wrong is in
+/// [`Locator::findings`], and where [`Locator::is_tainted`] holds the value is a stand-in.
+pub fn read_yaml<'t, T: DeserializeOwned>(name: &'t str, text: &'t str) -> (Option<T>, Locator<'t>) {
+    Locator::parse(name, text).read::<T>()
+}
+
+/// The top-level keys of a text, as far as it can be read.
+pub fn top_keys(text: &str) -> Vec<String> {
+    Locator::parse("", text).top_keys().into_iter().map(str::to_owned).collect()
 }
 
 /// A parsed text that can say where a value stands.
@@ -171,13 +181,18 @@ impl<'t> Locator<'t> {
         self.walk(path).last().map_or((1, 1), |id| self.mark_of(*id).place())
     }
 
+    /// What was found while reading.
+    pub fn findings(&self) -> &[Diagnostic] {
+        &self.findings
+    }
+
     /// Whether nothing was found while reading.
     pub(super) fn is_clean(&self) -> bool {
         self.findings.is_empty()
     }
 
     /// Whether something was found in the value at `path` already, or it is not there: what serde got may be a stand-in.
-    pub(super) fn is_tainted(&self, path: &[Step<'_>]) -> bool {
+    pub fn is_tainted(&self, path: &[Step<'_>]) -> bool {
         if self.findings.is_empty() {
             return false;
         }

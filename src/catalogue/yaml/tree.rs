@@ -244,7 +244,11 @@ impl<'a> Builder<'a> {
             Event::Alias(anchor) => self.follow(anchor, mark)?,
             Event::UnresolvedAlias(name) => {
                 let message = format!("no anchor {} stands before this alias", quoted(&name));
-                let hint = match nearest(&name, anchor_names(self.text).take(ANCHORS_COMPARED_MAX)) {
+                let anchors = || anchor_names(self.text).take(ANCHORS_COMPARED_MAX);
+                let hint = match nearest(&name, anchors()) {
+                    _ if anchors().any(|anchor| anchor == name) => {
+                        "its anchor stands further down; an alias comes behind its anchor".to_string()
+                    }
                     Some(near) => format!("did you mean {}?", quoted(near)),
                     None => "quote a text that begins with `*`".to_string(),
                 };

@@ -17,7 +17,7 @@ pub struct Ended {
 pub fn run(entry: &Entry, dir: &Path) -> Ended {
     write(entry, dir);
     let mut command = Command::new(env!("CARGO_BIN_EXE_faultline"));
-    command.arg("classify").arg(match entry.kind {
+    command.arg("check").arg(match entry.kind {
         Kind::Config => "--config.file",
         Kind::Rules => "--rules.dir",
     });

@@ -16,7 +16,7 @@ use child::Ended;
 use faultline::catalogue::builtin;
 use faultline::catalogue::diagnostic::{Diagnostic, Diagnostics};
 use faultline::catalogue::load::{RuleFile, Rules, load};
-use faultline::config::{self, Settings};
+use faultline::config::{self, Settings, include};
 
 /// Bytes on stderr for one small file, whatever is in it.
 const SAID_BYTES_MAX: usize = 256 * 1024;
@@ -106,13 +106,13 @@ fn refused_here(entry: &Entry, dir: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// With what is included, where there is more than one file.
 fn config_findings(entry: &Entry, dir: &Path) -> Option<Diagnostics> {
-    let _ = dir;
-    let name = entry.files[0].0.clone();
-    match RuleFile::from_bytes(name, entry.files[0].1.clone()) {
-        Ok(file) => config::parse(&file.name, &file.text).err(),
-        Err(findings) => Some(findings),
+    if entry.files.len() > 1 || entry.absent {
+        let errors = include::load(&dir.join(&entry.files[0].0)).errors;
+        return (!errors.is_empty()).then(|| Diagnostics::new(errors));
     }
+    settings_of(entry, dir).err()
 }
 
 fn rules_of(entry: &Entry) -> Result<Rules, Diagnostics> {
@@ -163,8 +163,9 @@ fn refused_by_the_binary(entry: &Entry, dir: &Path, ended: &Ended) -> Result<(),
 }
 
 fn taken(entry: &Entry, dir: &Path) -> Result<Ended, String> {
+    child::write(entry, dir);
     let shown = match entry.kind {
-        Kind::Config => settings_of(entry).map(|settings| format!("{settings:?}")),
+        Kind::Config => settings_of(entry, dir).map(|settings| format!("{settings:?}")),
         Kind::Rules => rules_of(entry).map(|rules| added(&rules)),
     };
     let shown = shown.map_err(|findings| findings.to_string())?;
@@ -178,15 +179,23 @@ fn taken(entry: &Entry, dir: &Path) -> Result<Ended, String> {
         }
     }
     let ended = child::run(entry, dir);
-    match (ended.code, ended.stderr.is_empty()) {
-        (Some(0), true) => Ok(ended),
-        (code, _) => {
-            Err(format!("the binary: exit code {code:?}\n{}", String::from_utf8_lossy(&ended.stderr)))
-        }
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let is_warning = |line: &str| line.starts_with([' ', 'h']) || line.contains(": warning: ");
+    match ended.code {
+        Some(0) if said.lines().all(is_warning) => Ok(ended),
+        code => Err(format!("the binary: exit code {code:?}\n{said}")),
     }
 }
 
-fn settings_of(entry: &Entry) -> Result<Settings, Diagnostics> {
+fn settings_of(entry: &Entry, dir: &Path) -> Result<Settings, Diagnostics> {
+    if entry.files.len() > 1 {
+        let loaded = include::load(&dir.join(&entry.files[0].0));
+        return if loaded.errors.is_empty() {
+            Ok(loaded.settings)
+        } else {
+            Err(Diagnostics::new(loaded.errors))
+        };
+    }
     let (name, bytes) = entry.files[0].clone();
     let file = RuleFile::from_bytes(name, bytes)?;
     config::parse(&file.name, &file.text)
