@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 
-pub use super::yaml::{Locator, Step, parse_yaml, parse_yaml_located, read_yaml, top_keys};
+pub use super::yaml::{Locator, Step, parse_yaml, parse_yaml_located, read_yaml, says_nothing, top_keys};
 
 /// Characters of a source line that an excerpt shows; a longer line is cut around the caret.
 const EXCERPT_CHARS_MAX: usize = 100;
@@ -69,6 +69,13 @@ impl<'t> SourceText<'t> {
         let before: usize = source.chars().take(place.1.saturating_sub(1)).map(char::len_utf8).sum();
         let start = source.as_ptr().addr() - self.text.as_ptr().addr();
         self.finding_at(place, start + before, message)
+    }
+
+    /// Line and column of an offset.
+    pub fn place_of(&self, byte: usize) -> (usize, usize) {
+        let line = self.lines.partition_point(|start| *start <= byte);
+        let start = self.lines[line - 1];
+        (line, self.text[start..byte].chars().count() + 1)
     }
 
     /// The same where the offset in the text is known, which saves counting along a long line.

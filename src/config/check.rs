@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::include::Places;
 use super::raw::{Raw, RawFormat, RawLevel, RawLimits, RawLog, RawSource, RawWeb};
 use super::{Limits, Log, LogFormat, LogLevel, Rules, Settings, SourceFrom, SourceSetting, Web, units};
-use crate::catalogue::diagnostic::{Diagnostic, Diagnostics, Locator, Step, quoted, read_yaml};
+use crate::catalogue::diagnostic::{Diagnostic, Diagnostics, Locator, Step, quoted, read_yaml, says_nothing};
 
 /// The settings of a configuration text, or all that is wrong with it. `name` stands in the findings; what the text
 /// includes is not looked at, and paths stay as they are written.
@@ -34,7 +34,7 @@ pub(super) enum Shape<'t> {
 }
 
 pub(super) fn shape<'t>(name: &'t str, text: &'t str) -> Shape<'t> {
-    if is_blank(text) {
+    if says_nothing(text) {
         return Shape::Blank;
     }
     match read_yaml::<Raw>(name, text) {
@@ -56,12 +56,6 @@ pub(super) fn apply(
     let base = std::mem::take(settings);
     *settings = check.settings(raw, base);
     check.findings
-}
-
-/// A file of comments only.
-fn is_blank(text: &str) -> bool {
-    text.lines()
-        .all(|line| matches!(line.trim_start().chars().next(), None | Some('#')) || line.trim() == "---")
 }
 
 struct Check<'c, 't> {
@@ -142,6 +136,7 @@ impl Check<'_, '_> {
             }
             if dir.is_empty() {
                 self.find(&path, "the path is empty", Some("`.` is the directory of this file".into()));
+                continue;
             }
             let dir = self.dir.join(PathBuf::from(dir));
             if let Some(first) = dirs.iter().position(|other| *other == dir) {

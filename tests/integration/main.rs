@@ -18,3 +18,5 @@ mod files;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;
+#[path = "../fuzz/files.rs"]
+mod fuzz_files;

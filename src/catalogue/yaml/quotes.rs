@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn the_first_wrong_escape_is_found() {
         let at = |text: &str| wrong_escape(text, 0).map(|fault| fault.byte);
-        assert_eq!(at(r#""a\n\x41\u00e9\ud83d\ude00\U0001f600\d""#), Some(34));
+        assert_eq!(at(r#""a\n\x41\u00e9\ud83d\ude00\U0001f600\d""#), Some(36));
         assert_eq!(at(r#""\ud83d\u0041""#), Some(1));
         assert_eq!(at(r#""\x4""#), Some(1));
         assert_eq!(at("\"\\"), Some(1));

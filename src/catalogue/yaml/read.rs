@@ -30,9 +30,14 @@ enum Plain {
     Text,
 }
 
+/// Of a text without quotes.
+pub(super) fn is_nothing(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
 fn plain(text: &str) -> Plain {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Plain::Nothing,
+        _ if is_nothing(text) => return Plain::Nothing,
         "true" | "True" | "TRUE" => return Plain::Bool(true),
         "false" | "False" | "FALSE" => return Plain::Bool(false),
         _ => {}

@@ -4,7 +4,7 @@
 //!
 //! `FAULTLINE_FILES=words` runs only the entries whose name holds the words, and prints what the binary said.
 
-mod bundle;
+pub mod bundle;
 mod child;
 mod shown;
 
@@ -23,33 +23,32 @@ const SAID_BYTES_MAX: usize = 256 * 1024;
 
 #[test]
 fn files_that_are_no_yaml_are_refused_at_the_place_of_the_error() {
-    refused("syntax", 500);
+    println!("{}", all("syntax", 500, refused));
 }
 
 #[test]
 fn files_that_mean_nothing_are_refused_with_all_that_is_wrong() {
-    refused("meaning", 200);
+    println!("{}", all("meaning", 200, refused));
 }
 
 #[test]
 fn files_that_look_odd_and_are_right_are_taken_as_they_are_meant() {
-    all("valid", 200, taken);
+    println!("{}", all("valid", 200, taken));
 }
 
-fn refused(folder: &str, at_least: usize) {
-    all(folder, at_least, |entry, dir| {
-        let ended = child::run(entry, dir);
-        refused_here(entry, dir)?;
-        refused_by_the_binary(entry, dir, &ended)?;
-        Ok(ended)
-    });
+fn refused(entry: &Entry, dir: &Path) -> Result<Ended, String> {
+    let ended = child::run(entry, dir);
+    refused_here(entry, dir)?;
+    refused_by_the_binary(entry, dir, &ended)?;
+    Ok(ended)
 }
 
-/// Runs every entry of a folder; all that fail are said together.
-fn all(folder: &str, at_least: usize, check: impl Fn(&Entry, &Path) -> Result<Ended, String>) {
+/// Runs every entry of a folder; all that fail are said together. Gives how long the binary took.
+fn all(folder: &str, at_least: usize, check: impl Fn(&Entry, &Path) -> Result<Ended, String>) -> String {
     let only = std::env::var("FAULTLINE_FILES").ok();
     let entries = entries(folder);
     assert!(entries.len() >= at_least, "{folder}: {} of at least {at_least} entries", entries.len());
+    let mut shown = String::new();
     let mut failed = Vec::new();
     let mut times: Vec<(Duration, &str)> = Vec::new();
     for entry in entries.iter().filter(|entry| only.as_ref().is_none_or(|only| entry.name.contains(only))) {
@@ -58,7 +57,7 @@ fn all(folder: &str, at_least: usize, check: impl Fn(&Entry, &Path) -> Result<En
             Ok(ended) => {
                 times.extend(ended.cpu.map(|cpu| (cpu, entry.name.as_str())));
                 if only.is_some() {
-                    println!("== {}\n{}", entry.name, String::from_utf8_lossy(&ended.stderr));
+                    shown += &format!("== {}\n{}", entry.name, String::from_utf8_lossy(&ended.stderr));
                 }
             }
             Err(why) => failed.push(format!("== {}\n{why}", entry.name)),
@@ -66,9 +65,10 @@ fn all(folder: &str, at_least: usize, check: impl Fn(&Entry, &Path) -> Result<En
     }
     times.sort_unstable();
     if let (Some((middle, _)), Some((most, name))) = (times.get(times.len() / 2), times.last()) {
-        println!("{folder}: {} files, CPU median {middle:?}, most {most:?} ({name})", times.len());
+        shown += &format!("{folder}: {} files, CPU median {middle:?}, most {most:?} ({name})", times.len());
     }
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), entries.len(), failed.join("\n"));
+    shown
 }
 
 /// The findings of the readers, all of them with their places.
@@ -118,13 +118,16 @@ fn config_findings(entry: &Entry, dir: &Path) -> Option<Diagnostics> {
 fn rules_of(entry: &Entry) -> Result<Rules, Diagnostics> {
     let mut added = Vec::new();
     let mut unread = Vec::new();
-    for (name, bytes) in &entry.files {
+    for (name, bytes) in entry.files.iter().filter(|(name, _)| is_yaml(name)) {
         match RuleFile::from_bytes(name.clone(), bytes.clone()) {
             Ok(file) => added.push(file),
             Err(findings) => unread.extend(findings.iter().cloned()),
         }
     }
-    if unread.is_empty() { load(builtin::files(), &added) } else { Err(Diagnostics::new(unread)) }
+    // the built-in packs are needed where an overlay changes them; the binary has them in any case
+    let overlays = added.iter().any(|file| file.text.contains("overlay"));
+    let builtin = if overlays { builtin::files() } else { &[] };
+    if unread.is_empty() { load(builtin, &added) } else { Err(Diagnostics::new(unread)) }
 }
 
 /// The place comes first, every finding is there, nothing panicked, nothing is raw.
@@ -187,8 +190,13 @@ fn taken(entry: &Entry, dir: &Path) -> Result<Ended, String> {
     }
 }
 
+/// What a directory of rules gives.
+fn is_yaml(name: &str) -> bool {
+    !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml"))
+}
+
 fn settings_of(entry: &Entry, dir: &Path) -> Result<Settings, Diagnostics> {
-    if entry.files.len() > 1 {
+    if entry.files.iter().filter(|(name, _)| is_yaml(name)).count() > 1 {
         let loaded = include::load(&dir.join(&entry.files[0].0));
         return if loaded.errors.is_empty() {
             Ok(loaded.settings)
