@@ -1,15 +1,19 @@
 //! The command line: flags → [`Invocation`]. The only file that knows the argument parser. Flags with dots are spelled
 //! as Prometheus spells its own. A usage error ends the process with 2, `--help` and `--version` with 0.
 
+mod paper;
+mod rules;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalogue::schema::Severity;
-use crate::commands::{Outcome, Trouble, check, classify, demo, logging, run, scan};
+use crate::commands::{Outcome, Trouble, classify, demo, explain, logging, run, scan};
 use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel};
-use crate::event::Verdict;
+use crate::event::{Origin, Verdict};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("FAULTLINE_COMMIT"), ")");
 
@@ -60,16 +64,15 @@ enum TextOrJson {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show it at work on a built-in log stream
     Demo(Demo),
-    /// Read a log as it is written, count, and serve /metrics
     Run(Run),
-    /// Read finished logs once and report
     Scan(Scan),
-    /// Judge each record of the input, one JSON object a line
     Classify(Classify),
-    /// Say everything that is wrong with configurations and rule files
-    Check(Check),
+    Explain(Explain),
+    Check(rules::Check),
+    Test(rules::Test),
+    Completions(paper::Completions),
+    Man(paper::Man),
 }
 
 #[derive(Debug, Args)]
@@ -77,8 +80,28 @@ struct Web {
     /// host:port or :port to serve /metrics on (repeatable) [default: 127.0.0.1:10510]
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     listen_addresses: Vec<ListenAddress>,
+    /// Path of the metrics [default: /metrics]
+    #[arg(long = "web.telemetry-path", value_name = "PATH", value_parser = config::parse_telemetry_path)]
+    telemetry_path: Option<String>,
+    /// Let POST and PUT /-/reload and /-/quit do what they say [default: false]
+    #[arg(long = "web.enable-lifecycle", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    enable_lifecycle: Option<bool>,
+    /// OpenMetrics says when each counter began, in a _created line [default: false]
+    #[arg(long = "web.openmetrics-created", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    openmetrics_created: Option<bool>,
 }
 
+impl Web {
+    fn set(&self, flags: &mut Flags) {
+        flags.listen_addresses.clone_from(&self.listen_addresses);
+        flags.telemetry_path.clone_from(&self.telemetry_path);
+        flags.enable_lifecycle = self.enable_lifecycle;
+        flags.openmetrics_created = self.openmetrics_created;
+    }
+}
+
+/// Show it at work on a built-in log stream
+///
 /// The whole daemon on a built-in, seeded log stream of all five providers and realistic noise, through the same path as
 /// `run`. Ends with Ctrl-C, or after --for.
 #[derive(Debug, Args)]
@@ -94,6 +117,8 @@ struct Demo {
     web: Web,
 }
 
+/// Read a log as it is written, count, and serve /metrics
+///
 /// Reads standard input, or the files of --input from their start and on as they grow; with --input, standard input is
 /// not read unless - is named. At the end of the input the totals are said and the process leaves.
 #[derive(Debug, Args)]
@@ -110,6 +135,9 @@ struct Run {
     /// Copy standard input to standard output unchanged
     #[arg(long)]
     tee: bool,
+    /// Print the settings in effect (file, flags, defaults) as a configuration file, and start nothing
+    #[arg(long = "print-config")]
+    print_config: bool,
     #[command(flatten)]
     web: Web,
     /// Go on serving this long when all input has ended [default: 0s]
@@ -117,6 +145,8 @@ struct Run {
     linger: Option<Duration>,
 }
 
+/// Read finished logs once and report
+///
 /// One pass over files or standard input, plain, gzip or zstd (told by content), then a report: errors by provider,
 /// category, code and tenant with their first and last time, what to do, what stayed ambiguous.
 #[derive(Debug, Args)]
@@ -166,6 +196,8 @@ enum SeverityName {
     Critical,
 }
 
+/// Judge each record of the input, one JSON object a line
+///
 /// Exactly one JSON object on standard output for each record, in order. Records are lines, never joined, or with -0
 /// whole events. `matches` is empty where there is nothing; what is not settled is "", an unknown tenant "-".
 #[derive(Debug, Args)]
@@ -183,25 +215,35 @@ struct Classify {
     null: bool,
 }
 
-/// Configuration, includes, packs and overlays: every mistake at once with file, line and column, then their number. Opens
-/// no source and binds no port. Files are told apart by what stands in them; rule files are checked beside the built-in
-/// packs as if they lay in a rule directory. Without a file: what --config.file and --rules.dir name.
+/// Say what a code means, or why a line was judged as it was
+///
+/// With codes: meaning, whose fault it is, what to do, and what each is recognised by; a code of several providers is
+/// shown for each. With --line: every step of one record's judgement, and what would settle what is ambiguous.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  faultline check --config.file /etc/faultline/faultline.yaml\n  \
-    faultline check faultline.yaml rules/okta-overlay.yaml\n  \
-    faultline check --format json overlay.yaml | jq -r '.findings[].message'")]
-struct Check {
-    /// Configurations, rule files, or directories of them
-    #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
-    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
-    format: CheckFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CheckFormat {
-    Text,
-    Json,
+#[command(
+    after_help = "Examples:\n  faultline explain MDRM-508\n  faultline explain access_denied --format json\n  \
+    faultline explain 'The client_assertion token is expired.'\n  \
+    faultline explain --line 'ERROR drm licence failed: MDRM-508'\n  \
+    tail -1 app.log | faultline explain --line - --path /var/log/app.log"
+)]
+struct Explain {
+    /// Codes, names, rule ids (provider.id) or message texts, without case
+    #[arg(value_name = "CODE", required_unless_present = "line", conflicts_with = "line")]
+    codes: Vec<String>,
+    /// Judge this record; - reads one from standard input, all its lines
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    line: Option<OsString>,
+    /// Only codes of this provider
+    #[arg(long, value_name = "ID", conflicts_with = "line")]
+    provider: Option<String>,
+    /// File that the line came from, as overlays map it
+    #[arg(long, value_name = "FILE", requires = "line", conflicts_with = "codes")]
+    path: Option<String>,
+    /// Topic that the line came from, as overlays map it
+    #[arg(long, value_name = "TOPIC", requires = "line", conflicts_with = "codes")]
+    topic: Option<String>,
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    format: TextOrJson,
 }
 
 /// A command line that makes sense.
@@ -216,6 +258,11 @@ pub fn parse() -> Invocation {
 impl Invocation {
     pub fn run(self) -> Outcome {
         let Cli { command, global } = self.0;
+        let command = match command {
+            Command::Completions(completions) => return completions.print(),
+            Command::Man(man) => return man.print(),
+            command => command,
+        };
         let mut flags = Flags {
             config_file: global.config_file,
             rules_dirs: global.rules_dirs,
@@ -224,24 +271,33 @@ impl Invocation {
             ..Flags::default()
         };
         match &command {
-            Command::Demo(demo) => flags.listen_addresses = demo.web.listen_addresses.clone(),
+            Command::Demo(demo) => demo.web.set(&mut flags),
             Command::Run(run) => {
-                flags.listen_addresses = run.web.listen_addresses.clone();
+                run.web.set(&mut flags);
                 flags.linger = run.linger;
                 flags.inputs = run.inputs.clone();
             }
-            Command::Scan(_) | Command::Classify(_) => {}
             // Reports what it finds in the configuration itself.
-            Command::Check(check) => return check::run(&flags, &check.options()),
+            Command::Check(check) => return check.run(&flags),
+            _ => {}
         }
-        let settings = config::load(&flags).map_err(Trouble::NotStarted)?;
+        let settings = config::load(&flags).map_err(|error| {
+            // What is wrong with the file is said as the flags want it; the file has no say.
+            logging::start(&config::Settings::default().overridden_by(&flags).log);
+            Trouble::NotStarted(error)
+        })?;
         logging::start(&settings.log);
         match command {
-            Command::Demo(demo) => demo::run(&settings, &demo::Options { lifetime: demo.lifetime }),
-            Command::Run(run) => run::run(&settings, &run::Options { tee: run.tee }),
+            Command::Demo(demo) => demo::run(&settings, &demo::Options { lifetime: demo.lifetime, flags }),
+            Command::Run(run) if run.print_config => run::print_config(&settings),
+            Command::Run(run) => run::run(&settings, &run::Options { tee: run.tee, flags }),
             Command::Scan(scan) => scan::run(&settings, &scan.options()),
             Command::Classify(classify) => classify::run(&settings, &classify.options()),
-            Command::Check(_) => unreachable!("it ran already"),
+            Command::Explain(explain) => explain::run(&settings, &explain.options()),
+            Command::Test(test) => test.run(&settings),
+            Command::Check(_) | Command::Completions(_) | Command::Man(_) => {
+                unreachable!("they need no settings and are done")
+            }
         }
     }
 }
@@ -274,22 +330,26 @@ impl Scan {
     }
 }
 
-impl Check {
-    fn options(&self) -> check::Options {
-        check::Options {
-            files: self.files.clone(),
-            format: match self.format {
-                CheckFormat::Text => check::Format::Text,
-                CheckFormat::Json => check::Format::Json,
-            },
-        }
-    }
-}
-
 impl Classify {
     fn options(self) -> classify::Options {
         let separator = if self.null { classify::Separator::Nul } else { classify::Separator::LineFeed };
         classify::Options { inputs: self.inputs, separator }
+    }
+}
+
+impl Explain {
+    fn options(self) -> explain::Options {
+        let question = match self.line {
+            Some(text) => {
+                explain::Question::Line { text, origin: Origin { path: self.path, topic: self.topic } }
+            }
+            None => explain::Question::Codes { questions: self.codes, provider: self.provider },
+        };
+        let format = match self.format {
+            TextOrJson::Text => explain::Format::Text,
+            TextOrJson::Json => explain::Format::Json,
+        };
+        explain::Options { question, format }
     }
 }
 

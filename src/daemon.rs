@@ -1,11 +1,13 @@
-//! The shell around the workers: threads, signals, the HTTP server, and the way out.
+//! The shell around the workers: threads, signals, the HTTP server, reloads, and the way out.
 //!
 //! Everything that can fail at the start fails before the first byte is read. Workers are threads of their own; tokio
 //! runs in one more thread for HTTP and signals and never sees log bytes. Everybody is asked to finish through one
 //! [`Stop`], and who does not in time is left behind, so that the process is gone within two seconds. Says nothing
-//! itself: what happens is told to the command as [`Event`]s.
+//! itself: what happens is told to the command as [`Event`]s. `reload` has the order of reloads.
 
-use std::io;
+mod reload;
+
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -17,11 +19,14 @@ use tokio::sync::oneshot;
 
 use crate::config::TICK_INTERVAL;
 use crate::event::Label;
-use crate::export::{self, Listeners, Shared};
+use crate::export::{self, Lifecycle, Listeners, Shared, Web};
 use crate::ledger::Totals;
 use crate::pipeline::Pipeline;
 use crate::source::{Source, Stop};
-use crate::worker::{Clock, Ended, Worker};
+use crate::worker::{Clock, Ended, EngineSlot, Worker};
+use reload::Reloads;
+
+pub use reload::{Reload, Reloaded};
 
 /// How long workers may take to finish once they were asked to. With the server's own second it stays under two.
 const WORKERS_LEAVE_WITHIN: Duration = Duration::from_millis(900);
@@ -40,7 +45,15 @@ pub struct Feed {
 pub struct Parts {
     pub shared: Arc<Shared>,
     pub listeners: Listeners,
+    /// Where the metrics are.
+    pub telemetry_path: String,
+    /// Requests may reload and end the process.
+    pub has_lifecycle: bool,
     pub feeds: Vec<Feed>,
+    /// Made with the engine that the pipelines have.
+    pub engines: Arc<EngineSlot>,
+    /// Puts its new engine into `engines`.
+    pub reload: Reload,
     pub clock: Clock,
     /// Goes on serving this long after the end of all input.
     pub linger: Duration,
@@ -73,30 +86,66 @@ type EndedMessage = (usize, Ended);
 
 /// Runs until all input has ended, a signal comes or the lifetime is over. An error says that nothing was started.
 pub fn run(parts: Parts, mut tell: impl FnMut(Event<'_>, &Shared)) -> io::Result<Finished> {
-    let Parts { shared, listeners, feeds, clock, linger, lifetime } = parts;
+    let Parts {
+        shared,
+        listeners,
+        telemetry_path,
+        has_lifecycle,
+        feeds,
+        engines,
+        reload,
+        clock,
+        linger,
+        lifetime,
+    } = parts;
     let stop = Stop::new()?;
     let addresses = listeners.addrs()?;
-    let server = Server::start(listeners, shared.clone(), stop.clone())?;
+    let reloads = start_reloads(reload, &shared, &clock)?;
+    let web = Web { telemetry_path, lifecycle: has_lifecycle.then(|| lifecycle(&stop, &reloads)) };
+    let server = Server::start(listeners, shared.clone(), web, stop.clone(), reloads.clone())?;
     tell(Event::Listening(&addresses), &shared);
     let names: Vec<Label> = feeds.iter().map(|feed| feed.name.as_str().into()).collect();
-    let ended = start_workers(feeds, &shared, &clock, &stop)?;
+    shared.tick(clock().wall);
+    let ended = start_workers(feeds, &engines, &shared, &clock, &stop)?;
     shared.set_ready(true);
     let left = names.len();
-    let mut watch = Watch { names, ended, left, failed: false, started: Instant::now(), lifetime };
+    let mut watch =
+        Watch { names, ended, left, failed: false, started: Instant::now(), lifetime, clock: clock.clone() };
     watch.until_ended(&shared, &stop, &mut tell);
     if !stop.is_asked() && !linger.is_zero() {
         tell(Event::Lingering(linger), &shared);
-        stop.sleep(linger);
+        linger_on(&shared, &stop, &clock, linger);
     }
     shared.set_ready(false);
     stop.ask();
+    reloads.end();
     server.leave();
     let totals = shared.ledger().totals();
     Ok(Finished { totals, failed: watch.failed || watch.left > 0 })
 }
 
+/// The start counts as a load that succeeded.
+fn start_reloads(reload: Reload, shared: &Arc<Shared>, clock: &Clock) -> io::Result<Reloads> {
+    let (shared, clock) = (shared.clone(), clock.clone());
+    let since_1970 = move || Duration::from_millis(u64::try_from(clock().wall.0).unwrap_or(0));
+    shared.telemetry.load_succeeded(since_1970());
+    let reloads = Reloads::default();
+    reloads.start(reload, move |outcome| match outcome {
+        Ok(_) => shared.telemetry.load_succeeded(since_1970()),
+        Err(_) => shared.telemetry.load_failed(),
+    })?;
+    Ok(reloads)
+}
+
+/// What requests may ask of the process: what SIGHUP and SIGTERM do.
+fn lifecycle(stop: &Stop, reloads: &Reloads) -> Lifecycle {
+    let (stop, reloads) = (stop.clone(), reloads.clone());
+    Lifecycle { reload: Box::new(move || reloads.ask_and_wait()), quit: Box::new(move || stop.ask()) }
+}
+
 fn start_workers(
     feeds: Vec<Feed>,
+    engines: &Arc<EngineSlot>,
     shared: &Arc<Shared>,
     clock: &Clock,
     stop: &Stop,
@@ -109,7 +158,8 @@ fn start_workers(
             books.ledger().commit(delta);
             books.telemetry.tick();
         });
-        let mut worker = Worker::new(feed.source, feed.pipeline, deliver, clock.clone(), TICK_INTERVAL);
+        let mut worker = Worker::new(feed.source, feed.pipeline, deliver, clock.clone(), TICK_INTERVAL)
+            .with_rules_of(engines.clone());
         if feed.tee {
             worker = worker.with_tee();
         }
@@ -123,6 +173,17 @@ fn start_workers(
     Ok(receiver)
 }
 
+/// Serves on until the time is over or somebody asks to stop. Time goes on for the ledger too.
+fn linger_on(shared: &Shared, stop: &Stop, clock: &Clock, linger: Duration) {
+    let mut left = linger;
+    while !stop.is_asked() && !left.is_zero() {
+        shared.tick(clock().wall);
+        let nap = left.min(TICK_INTERVAL);
+        stop.sleep(nap);
+        left -= nap;
+    }
+}
+
 /// Waits for workers, and tells what happens meanwhile.
 struct Watch {
     names: Vec<Label>,
@@ -132,6 +193,7 @@ struct Watch {
     failed: bool,
     started: Instant,
     lifetime: Option<Duration>,
+    clock: Clock,
 }
 
 impl Watch {
@@ -147,6 +209,7 @@ impl Watch {
                 return;
             }
             if now >= next_second {
+                shared.tick((self.clock)().wall);
                 tell(Event::Second, shared);
                 next_second = now + TICK_INTERVAL;
             }
@@ -187,13 +250,19 @@ struct Server {
 
 impl Server {
     /// Returns when signals are caught and the server takes requests.
-    fn start(listeners: Listeners, shared: Arc<Shared>, stop: Stop) -> io::Result<Server> {
+    fn start(
+        listeners: Listeners,
+        shared: Arc<Shared>,
+        web: Web,
+        stop: Stop,
+        reloads: Reloads,
+    ) -> io::Result<Server> {
         let (leave, left) = oneshot::channel::<()>();
         let (started, is_started) = mpsc::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("server".to_owned()).spawn(move || {
             runtime.block_on(async {
-                let caught = catch_signals(stop);
+                let caught = catch_signals(stop, reloads);
                 let is_caught = caught.is_ok();
                 // The starter waits for this; it is there.
                 let _ = started.send(caught);
@@ -204,7 +273,7 @@ impl Server {
                     // A starter that is gone wants us gone too.
                     let _ = left.await;
                 };
-                export::serve(listeners, shared, leaving).await
+                export::serve(listeners, shared, web, leaving).await
             })
         })?;
         is_started.recv().map_err(|_| io::Error::other("the server thread ended at its start"))??;
@@ -222,16 +291,26 @@ impl Server {
     }
 }
 
-/// The first SIGINT or SIGTERM asks everybody to finish, the second ends the process at once.
-fn catch_signals(stop: Stop) -> io::Result<()> {
+/// The first SIGINT or SIGTERM asks everybody to finish, the second ends the process at once. SIGHUP reloads; where it
+/// says that the terminal we were started on is gone, it asks to finish as well: nobody is left who could.
+fn catch_signals(stop: Stop, reloads: Reloads) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let had_terminal = has_terminal();
     tokio::spawn(async move {
         let mut is_first = true;
         loop {
             let number = tokio::select! {
                 _ = interrupt.recv() => 2,
                 _ = terminate.recv() => 15,
+                _ = hang_up.recv() => {
+                    match had_terminal && !has_terminal() {
+                        true => stop.ask(),
+                        false => reloads.ask(),
+                    }
+                    continue;
+                }
             };
             if !std::mem::replace(&mut is_first, false) {
                 #[expect(clippy::exit, reason = "somebody asked twice; nobody is left to hand a code to")]
@@ -241,4 +320,9 @@ fn catch_signals(stop: Stop) -> io::Result<()> {
         }
     });
     Ok(())
+}
+
+/// A terminal that was closed is none any more.
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
 }

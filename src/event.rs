@@ -4,10 +4,14 @@
 //! aggregation adds faults up in a [`Delta`], the ledger folds deltas. Labels are shared strings (`Arc<str>`), so a
 //! delta outlives the catalogue that named its codes. Imports nothing of ours; knows no clock: times are arguments.
 
+mod sketch;
+
 use std::borrow::{Borrow, Cow};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
+
+pub use sketch::Sketch;
 
 /// A metric label value, or a name that may become one. UTF-8, cleaned of control characters, at most 128 bytes.
 pub type Label = Arc<str>;
@@ -347,6 +351,10 @@ pub struct Delta {
     pub foreign: u64,
     /// By [`TenantRefusal`] in the order of `ALL`.
     pub tenant_refused: [u64; TenantRefusal::ALL.len()],
+    /// Named tenants of records without a match, and when each was seen last.
+    pub tenants_unmatched: HashMap<Label, Millis, foldhash::fast::RandomState>,
+    /// Named tenants that found no room, by the provider of a match; of records without one under [`reserved::OPEN`].
+    pub tenants_folded: BTreeMap<Label, Sketch>,
     /// When the last hit record arrived or says it was written.
     pub last_event: Option<Millis>,
 }
@@ -363,6 +371,13 @@ impl Delta {
         self.foreign = self.foreign.saturating_add(other.foreign);
         for (mine, theirs) in self.tenant_refused.iter_mut().zip(other.tenant_refused) {
             *mine = mine.saturating_add(theirs);
+        }
+        for (tenant, at) in other.tenants_unmatched {
+            let last = self.tenants_unmatched.entry(tenant).or_insert(at);
+            *last = at.max(*last);
+        }
+        for (provider, sketch) in other.tenants_folded {
+            self.tenants_folded.entry(provider).or_default().merge(&sketch);
         }
         self.last_event = self.last_event.max(other.last_event);
     }

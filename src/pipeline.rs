@@ -10,11 +10,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::aggregation::{self, Tally};
-use crate::attribution::{Attributor, Lexicon};
+use crate::attribution::{Attributor, Lexicon, Notes};
 use crate::catalogue::Catalogue;
-use crate::event::{CodeInfo, Delta, Judgement, Label, Millis, Origin, SkipReason};
-use crate::framing::{self, Tail};
-use crate::matcher::{Candidate, Matcher};
+use crate::catalogue::compile::LiteralId;
+use crate::event::{CodeInfo, Delta, Judgement, Label, Millis, Origin, Record, SkipReason};
+use crate::framing::{self, Tail, Wrapper};
+use crate::matcher::{Candidate, Find, Matcher};
 
 /// A compiled catalogue and the matcher of its literals: built once, shared by all workers.
 pub struct Engine {
@@ -30,9 +31,57 @@ impl Engine {
         Engine { catalogue, matcher, lexicon }
     }
 
+    /// Literals that stand whole in a text, and how many bytes each takes.
+    pub fn literals_in(&self, text: &[u8]) -> Vec<(LiteralId, usize)> {
+        let mut found = Vec::new();
+        self.matcher.find(&self.catalogue, text, &mut found);
+        found.iter().map(|f| (f.literal, f.end - f.start)).collect()
+    }
+
+    /// Judges one whole record as [`Pipeline::classify`] does, and says how. `cut` says that its end was cut off.
+    pub fn explain<'r>(&self, raw: &'r [u8], cut: bool, options: &Options) -> Explained<'r> {
+        let mut candidates = Vec::new();
+        self.matcher.candidates(&self.catalogue, raw, &mut candidates);
+        let record = framing::record(raw);
+        let (catalogue, origin) = (&self.catalogue, &options.origin);
+        let (mut judgement, notes) =
+            Attributor::noting().explain(catalogue, &self.lexicon, &self.matcher, &record, origin, cut);
+        if candidates.is_empty() {
+            judgement = Judgement::default();
+        }
+        let mut tally = Tally::new(options.source.clone(), options.tally);
+        tally.tally(&judgement, lines_of(raw), None);
+        Explained {
+            wrappers: framing::layers(&raw[framing::line_around(raw, 0)]),
+            lines: lines_of(raw),
+            events: events_of(raw, options),
+            candidates: candidates.len(),
+            record,
+            notes,
+            judgement,
+            counted: tally.take(),
+        }
+    }
+
     pub fn code_info(&self, provider: &str, code: &str) -> Option<&CodeInfo> {
         self.catalogue.info(provider, code)
     }
+}
+
+/// A judged record with everything that was decided on the way.
+#[derive(Debug)]
+pub struct Explained<'r> {
+    /// Of the first line, outermost first.
+    pub wrappers: Vec<Wrapper>,
+    pub lines: u64,
+    /// Records that [`Join::Events`] makes of these bytes.
+    pub events: u64,
+    /// Places of the raw bytes at which a literal may stand; without one nothing else is looked at.
+    pub candidates: usize,
+    pub record: Record<'r>,
+    pub notes: Notes,
+    pub judgement: Judgement,
+    pub counted: Delta,
 }
 
 /// What one record is.
@@ -153,6 +202,12 @@ impl Pipeline {
         self.buffer.len() as u64
     }
 
+    /// Judges by other rules from now on. What is held back is judged by them too, whole: candidates are looked for and
+    /// judged at the same time, so no record sees two engines. Counts stay.
+    pub fn set_engine(&mut self, engine: Arc<Engine>) {
+        self.engine = engine;
+    }
+
     /// What was counted since the last call.
     pub fn take_delta(&mut self) -> Delta {
         self.tally.take()
@@ -163,8 +218,12 @@ impl Pipeline {
         &mut self.tally
     }
 
-    /// Judges one whole record, which may hold several lines; nothing is counted.
+    /// Judges one whole record, which may hold several lines; nothing is counted. Of one over the line limit the head is
+    /// judged, as of a line that was cut.
     pub fn classify(&mut self, record: &[u8]) -> Judgement {
+        let max = self.options.line_bytes_max;
+        let cut = record.len() > max;
+        let record = &record[..record.len().min(max)];
         let engine = Arc::clone(&self.engine);
         engine.matcher.candidates(&engine.catalogue, record, &mut self.candidates);
         if self.candidates.is_empty() {
@@ -177,7 +236,7 @@ impl Pipeline {
             &engine.matcher,
             &framed,
             &self.options.origin,
-            false,
+            cut,
         )
     }
 
@@ -299,6 +358,19 @@ impl Pipeline {
         }
         self.cuts.iter_mut().for_each(|cut| *cut -= end.min(*cut));
     }
+}
+
+/// Records of `raw` when continued lines are joined.
+fn events_of(raw: &[u8], options: &Options) -> u64 {
+    let limits =
+        framing::Limits { event_lines_max: options.event_lines_max, event_bytes_max: options.line_bytes_max };
+    let (mut at, mut events) = (0, 0);
+    while at < raw.len() {
+        let end = framing::event_around(raw, at, at, limits).end;
+        events += u64::from(!raw[at..end.max(at)].trim_ascii().is_empty());
+        at = end.max(at + 1);
+    }
+    events
 }
 
 /// Line ends, and an unterminated last line.

@@ -5,7 +5,10 @@
 //! series (a test below shows it). Here every value is one of a few that we wrote ourselves; what comes out of logs is
 //! kept by [`crate::ledger`].
 
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+use std::time::Duration;
+
+use prometheus::proto::MetricType;
+use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Who answered an HTTP request: the values of the label `handler`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,21 +17,71 @@ pub enum Handler {
     Healthy,
     Ready,
     Landing,
+    Reload,
+    Quit,
     /// Nobody: the path is unknown.
     Other,
 }
 
 impl Handler {
-    pub const ALL: [Handler; 5] =
-        [Handler::Metrics, Handler::Healthy, Handler::Ready, Handler::Landing, Handler::Other];
+    pub const ALL: [Handler; 7] = [
+        Handler::Metrics,
+        Handler::Healthy,
+        Handler::Ready,
+        Handler::Landing,
+        Handler::Reload,
+        Handler::Quit,
+        Handler::Other,
+    ];
 
+    /// The path that it answers unless another was chosen, which the label does not show.
     pub fn name(self) -> &'static str {
         match self {
             Handler::Metrics => "/metrics",
             Handler::Healthy => "/-/healthy",
             Handler::Ready => "/-/ready",
             Handler::Landing => "/",
+            Handler::Reload => "/-/reload",
+            Handler::Quit => "/-/quit",
             Handler::Other => "other",
+        }
+    }
+}
+
+/// Why the server closed a connection that the client would have kept: the values of the label `reason`. A timeout ends
+/// whoever takes too long, an eviction makes room for the next client when there are too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    HeadTimeout,
+    IdleTimeout,
+    AnswerTimeout,
+    HeadEvicted,
+    IdleEvicted,
+    AnswerEvicted,
+    /// The last answer was given; the client did not close its side.
+    Closing,
+}
+
+impl Closed {
+    pub const ALL: [Closed; 7] = [
+        Closed::HeadTimeout,
+        Closed::IdleTimeout,
+        Closed::AnswerTimeout,
+        Closed::HeadEvicted,
+        Closed::IdleEvicted,
+        Closed::AnswerEvicted,
+        Closed::Closing,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Closed::HeadTimeout => "head_timeout",
+            Closed::IdleTimeout => "idle_timeout",
+            Closed::AnswerTimeout => "answer_timeout",
+            Closed::HeadEvicted => "head_evicted",
+            Closed::IdleEvicted => "idle_evicted",
+            Closed::AnswerEvicted => "answer_evicted",
+            Closed::Closing => "closing",
         }
     }
 }
@@ -37,7 +90,12 @@ impl Handler {
 pub struct Telemetry {
     registry: Registry,
     http_requests: IntCounterVec,
+    http_connections: IntGauge,
+    http_connections_closed: IntCounterVec,
+    http_accept_failures: IntCounter,
     ticks: IntCounter,
+    reload_successful: IntGauge,
+    reload_success_time: Gauge,
 }
 
 impl Telemetry {
@@ -58,17 +116,60 @@ impl Telemetry {
             let code = if handler == Handler::Other { "404" } else { "200" };
             http_requests.with_label_values(&[handler.name(), code]);
         }
+        let http_connections =
+            IntGauge::new("faultline_http_connections", "Open HTTP connections.").expect("name is legal");
+        let http_connections_closed = IntCounterVec::new(
+            Opts::new(
+                "faultline_http_connections_closed_total",
+                "HTTP connections that the server closed and the client would have kept, by reason.",
+            ),
+            &["reason"],
+        )
+        .expect("name and label are legal");
+        for reason in Closed::ALL {
+            http_connections_closed.with_label_values(&[reason.name()]);
+        }
+        let http_accept_failures = IntCounter::new(
+            "faultline_http_accept_failures_total",
+            "HTTP connections that could not be accepted, for want of file descriptors mostly.",
+        )
+        .expect("name is legal");
         let ticks = IntCounter::new("faultline_ticks_total", "Deltas that workers handed to the ledger.")
             .expect("name is legal");
+        let reload_successful = IntGauge::new(
+            "faultline_config_last_reload_successful",
+            "1 when the last load of configuration and rules succeeded, else 0; the start was one.",
+        )
+        .expect("name is legal");
+        reload_successful.set(1);
+        let reload_success_time = Gauge::new(
+            "faultline_config_last_reload_success_timestamp_seconds",
+            "When configuration and rules were last loaded with success.",
+        )
+        .expect("name is legal");
         let registry = Registry::new();
         registry.register(Box::new(build_info)).expect("registered once");
         registry.register(Box::new(http_requests.clone())).expect("registered once");
+        registry.register(Box::new(http_connections.clone())).expect("registered once");
+        registry.register(Box::new(http_connections_closed.clone())).expect("registered once");
+        registry.register(Box::new(http_accept_failures.clone())).expect("registered once");
         registry.register(Box::new(ticks.clone())).expect("registered once");
+        registry.register(Box::new(reload_successful.clone())).expect("registered once");
+        registry.register(Box::new(reload_success_time.clone())).expect("registered once");
         #[cfg(target_os = "linux")]
         registry
             .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
             .expect("registered once");
-        Telemetry { registry, http_requests, ticks }
+        Telemetry {
+            registry,
+            http_requests,
+            http_connections,
+            http_connections_closed,
+            http_accept_failures,
+            ticks,
+            reload_successful,
+            reload_success_time,
+        }
     }
 
     /// Of this build.
@@ -81,16 +182,75 @@ impl Telemetry {
         self.http_requests.with_label_values(&[handler.name(), &status.to_string()]).inc();
     }
 
+    /// So many connections are open.
+    pub fn connections(&self, open: usize) {
+        self.http_connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// The server closed a connection.
+    pub fn connection_closed(&self, reason: Closed) {
+        self.http_connections_closed.with_label_values(&[reason.name()]).inc();
+    }
+
+    /// A connection could not be accepted.
+    pub fn accept_failed(&self) {
+        self.http_accept_failures.inc();
+    }
+
     /// A worker handed over a delta.
     pub fn tick(&self) {
         self.ticks.inc();
     }
 
-    /// Appends all of it in the text format 0.0.4, families sorted by name. Reads `/proc/self`.
-    pub fn encode(&self, text: &mut String) {
-        TextEncoder::new()
-            .encode_utf8(&self.registry.gather(), text)
-            .expect("only counters and gauges with samples are registered, and a String takes any text");
+    /// Configuration and rules were loaded and are in effect; `at` is the time since 1970.
+    pub fn load_succeeded(&self, at: Duration) {
+        self.reload_successful.set(1);
+        self.reload_success_time.set(at.as_secs_f64());
+    }
+
+    /// They could not be loaded; what was in effect still is.
+    pub fn load_failed(&self) {
+        self.reload_successful.set(0);
+    }
+
+    /// All of it, families sorted by name, series by their labels. Reads `/proc/self`. The crate can write the text format
+    /// 0.0.4 only, so that writing is left to whoever knows the formats.
+    pub fn gather(&self) -> Vec<Gathered> {
+        self.registry.gather().iter().map(Gathered::of).collect()
+    }
+}
+
+/// A family of counters or of gauges, at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gathered {
+    /// A counter's ends in `_total`.
+    pub name: String,
+    pub help: String,
+    pub is_counter: bool,
+    /// Names and values of the labels, not escaped, and the number.
+    pub samples: Vec<(Vec<(String, String)>, f64)>,
+}
+
+impl Gathered {
+    fn of(family: &prometheus::proto::MetricFamily) -> Gathered {
+        let is_counter = match family.get_field_type() {
+            MetricType::COUNTER => true,
+            MetricType::GAUGE => false,
+            other => unreachable!("{other:?} is registered nowhere in this file"),
+        };
+        let samples = family.get_metric().iter().map(|metric| {
+            let labels = metric.get_label().iter();
+            let labels = labels.map(|pair| (pair.name().to_owned(), pair.value().to_owned()));
+            let value =
+                if is_counter { metric.get_counter().get_value() } else { metric.get_gauge().get_value() };
+            (labels.collect(), value)
+        });
+        Gathered {
+            name: family.name().to_owned(),
+            help: family.help().to_owned(),
+            is_counter,
+            samples: samples.collect(),
+        }
     }
 }
 
@@ -126,26 +286,46 @@ mod tests {
         for (times, (handler, status)) in cases.iter().enumerate() {
             (0..times).for_each(|_| telemetry.request(*handler, *status));
         }
-        let mut text = String::new();
-        telemetry.encode(&mut text);
+        let families = telemetry.gather();
+        let requests = families.iter().find(|family| family.name == "faultline_http_requests_total").unwrap();
         for (times, (handler, status)) in cases.iter().enumerate().skip(1) {
-            let line = format!(
-                "faultline_http_requests_total{{code=\"{status}\",handler=\"{}\"}} {times}\n",
-                handler.name()
-            );
-            assert!(text.contains(&line), "{line} in {text}");
+            let labels = [("code", status.to_string()), ("handler", handler.name().to_owned())];
+            let sample = (labels.map(|(name, value)| (name.to_owned(), value)).to_vec(), times as f64);
+            assert!(requests.samples.contains(&sample), "{sample:?} in {requests:?}");
         }
+    }
+
+    #[test]
+    fn a_failed_load_leaves_the_time_of_the_last_good_one() {
+        let telemetry = Telemetry::new("1", "c");
+        let said = || {
+            let families = telemetry.gather();
+            let value = |name: &str| families.iter().find(|family| family.name == name).unwrap().samples[0].1;
+            [
+                value("faultline_config_last_reload_successful"),
+                value("faultline_config_last_reload_success_timestamp_seconds"),
+            ]
+        };
+        assert_eq!(said(), [1.0, 0.0]);
+        telemetry.load_succeeded(Duration::from_millis(1_763_630_043_117));
+        assert_eq!(said(), [1.0, 1_763_630_043.117]);
+        telemetry.load_failed();
+        assert_eq!(said(), [0.0, 1_763_630_043.117]);
+        telemetry.load_succeeded(Duration::from_secs(1_763_630_100));
+        assert_eq!(said(), [1.0, 1_763_630_100.0]);
     }
 
     #[test]
     fn build_and_process_are_told() {
         let telemetry = Telemetry::new("1.2.3", "abc");
         telemetry.tick();
-        let mut text = String::new();
-        telemetry.encode(&mut text);
-        assert!(text.contains("faultline_build_info{commit=\"abc\",version=\"1.2.3\"} 1\n"), "{text}");
-        assert!(text.contains("\nfaultline_ticks_total 1\n"), "{text}");
+        let families = telemetry.gather();
+        let family = |name: &str| families.iter().find(|family| family.name == name).expect(name);
+        let build = [("commit", "abc"), ("version", "1.2.3")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        assert_eq!(family("faultline_build_info").samples, [(build.to_vec(), 1.0)]);
+        assert_eq!(family("faultline_ticks_total").samples, [(vec![], 1.0)]);
+        assert!(family("faultline_ticks_total").is_counter && !family("faultline_build_info").is_counter);
         #[cfg(target_os = "linux")]
-        assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
+        assert!(family("process_resident_memory_bytes").samples[0].1 > 0.0);
     }
 }

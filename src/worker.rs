@@ -3,7 +3,10 @@
 //!
 //! An event that waits for its next line is judged when the source has been silent for [`EVENT_PATIENCE`]. A line
 //! without its end is left alone much longer ([`LINE_PATIENCE`]): half a line is no line, and judging it would make
-//! two of one. Time is an argument ([`Clock`]), so that tests need none. Read next: `daemon`.
+//! two of one. Between two pushes it takes the engine in effect from the [`EngineSlot`], so that a reload reaches it
+//! without a pause. Time is an argument ([`Clock`]), so that tests need none. Read next: `daemon`.
+
+mod slot;
 
 use std::io;
 use std::sync::Arc;
@@ -14,6 +17,9 @@ use crate::pipeline::{Ignore, Pipeline};
 use crate::source::encoding::Decoder;
 use crate::source::tee::Tee;
 use crate::source::{BLOCK_BYTES, Reading, Source, Stop};
+use slot::Look;
+
+pub use slot::EngineSlot;
 
 /// Silence after which a complete line stops waiting for lines that may belong to it.
 pub const EVENT_PATIENCE: Duration = Duration::from_secs(1);
@@ -64,6 +70,7 @@ pub struct Worker {
     source: Box<dyn Source>,
     pipeline: Pipeline,
     deliver: Deliver,
+    rules: Option<Look>,
     tee: Option<Tee<io::Stdout>>,
     clock: Clock,
     tick_interval: Duration,
@@ -88,6 +95,7 @@ impl Worker {
             source,
             pipeline,
             deliver,
+            rules: None,
             tee: None,
             clock,
             tick_interval,
@@ -97,6 +105,12 @@ impl Worker {
             at_line_end: true,
             stop_since: None,
         }
+    }
+
+    /// Takes every new engine of the slot; the pipeline has the one that the slot was made with.
+    pub fn with_rules_of(mut self, slot: Arc<EngineSlot>) -> Worker {
+        self.rules = Some(Look::new(slot));
+        self
     }
 
     /// Copies what is read to standard output.
@@ -125,6 +139,8 @@ impl Worker {
     fn step(&mut self, block: &mut [u8], stop: &Stop) -> Option<Ended> {
         let patience = self.patience();
         let read = self.source.read(block, patience, stop);
+        // Behind the read: what came after a reload was reported is judged by its rules.
+        self.take_new_rules();
         let now = (self.clock)();
         let ended = match read {
             Ok(Reading::Bytes(n)) => {
@@ -186,12 +202,19 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Some(Ended::TeeClosed),
                 Err(error) => return Some(Ended::Failed(error)),
             }
+            self.take_new_rules();
             self.tick_if_due();
             if let Some(ended) = self.stop_if_overdue(stop) {
                 return Some(ended);
             }
         }
         None
+    }
+
+    fn take_new_rules(&mut self) {
+        if let Some(engine) = self.rules.as_mut().and_then(Look::newer) {
+            self.pipeline.set_engine(engine);
+        }
     }
 
     fn tick_if_due(&mut self) {
@@ -222,7 +245,8 @@ mod tests {
     use std::collections::VecDeque;
     use std::sync::Mutex;
 
-    use crate::catalogue::{builtin, compile, load};
+    use crate::catalogue::load::{self, RuleFile};
+    use crate::catalogue::{builtin, compile};
     use crate::event::SourceCounts;
     use crate::pipeline::{Engine, Options};
 
@@ -230,12 +254,15 @@ mod tests {
     enum Act {
         Give(&'static str),
         PassSeconds(u64),
+        /// Another engine is put into the slot.
+        Swap(Arc<Engine>),
         AskStop,
         Fail,
     }
 
     struct Script {
         acts: VecDeque<Act>,
+        slot: Arc<EngineSlot>,
         time: Arc<Mutex<Duration>>,
         quiet: Duration,
     }
@@ -259,6 +286,10 @@ mod tests {
                     self.quiet = Duration::from_secs(seconds);
                     Ok(Reading::Silence)
                 }
+                Some(Act::Swap(engine)) => {
+                    self.slot.swap(engine);
+                    Ok(Reading::Silence)
+                }
                 Some(Act::AskStop) => {
                     stop.ask();
                     Ok(Reading::Silence)
@@ -270,18 +301,25 @@ mod tests {
 
     /// Runs a script; gives the deltas in order and how the worker ended.
     fn played(acts: impl IntoIterator<Item = Act>) -> (Vec<Delta>, Ended) {
+        let rules = load::load(builtin::files(), &[]).unwrap();
+        let slot = EngineSlot::new(Arc::new(Engine::new(compile(&rules))));
+        played_with(&slot, acts)
+    }
+
+    fn played_with(slot: &Arc<EngineSlot>, acts: impl IntoIterator<Item = Act>) -> (Vec<Delta>, Ended) {
         let time = Arc::new(Mutex::new(Duration::ZERO));
-        let source = Script { acts: acts.into_iter().collect(), time: time.clone(), quiet: Duration::ZERO };
+        let acts = acts.into_iter().collect();
+        let source = Script { acts, slot: slot.clone(), time: time.clone(), quiet: Duration::ZERO };
         let deltas = Arc::new(Mutex::new(Vec::new()));
         let clock: Clock = Arc::new(move || {
             let steady = *time.lock().unwrap();
             Moment { steady, wall: Millis(steady.as_millis() as i64) }
         });
-        let engine = Arc::new(Engine::new(compile(&load::load(builtin::files(), &[]).unwrap())));
-        let pipeline = Pipeline::new(engine, Options::new("test".into()));
+        let pipeline = Pipeline::new(slot.engine(), Options::new("test".into()));
         let into = deltas.clone();
         let deliver: Deliver = Box::new(move |delta| into.lock().unwrap().push(delta));
-        let worker = Worker::new(Box::new(source), pipeline, deliver, clock, Duration::from_secs(1));
+        let worker = Worker::new(Box::new(source), pipeline, deliver, clock, Duration::from_secs(1))
+            .with_rules_of(slot.clone());
         let ended = worker.run(&Stop::new().unwrap());
         let deltas = std::mem::take(&mut *deltas.lock().unwrap());
         (deltas, ended)
@@ -330,5 +368,110 @@ mod tests {
         assert!(matches!(ended, Ended::Failed(_)));
         let counts: &SourceCounts = &deltas.last().unwrap().counts;
         assert_eq!((counts.lines, counts.matched), (2, 1));
+    }
+
+    /// Knows one code, of this category, and nothing else.
+    fn engine_knowing(code: &str, category: &str) -> Arc<Engine> {
+        let text = format!(
+            "schema: faultline.rules/v1\n\
+             provider: {{id: tollgate, name: Tollgate, operated_by: them}}\n\
+             names: [tollgate]\n\
+             source: {{url: \"https://docs.tollgate.example\", release: \"1\", rows: 1}}\n\
+             forms:\n  - {{token: \"{{code}}\", in: anywhere}}\n\
+             rules:\n  - id: only\n    code: {code}\n    category: {category}\n    severity: error\n    \
+             retryable: true\n    fault: provider\n    remediation: Nothing; it is invented.\n    tests:\n      \
+             - {{line: 'ERROR tollgate {code}', expect: match}}\n      \
+             - {{line: 'ERROR tollgate {code}77', expect: none}}\n"
+        );
+        let file = RuleFile::from_bytes("tollgate.yaml".into(), text.into_bytes()).unwrap();
+        let rules = load::load(&[], &[file]).unwrap_or_else(|findings| panic!("{findings}"));
+        Arc::new(Engine::new(compile(&rules)))
+    }
+
+    fn errors(deltas: &[Delta]) -> Vec<(String, String, u64)> {
+        let rows = deltas.iter().flat_map(|delta| delta.errors.iter());
+        rows.map(|(key, seen)| (key.category.to_string(), key.code.to_string(), seen.count)).collect()
+    }
+
+    fn error(category: &str, code: &str, count: u64) -> (String, String, u64) {
+        (category.to_owned(), code.to_owned(), count)
+    }
+
+    #[test]
+    fn a_line_is_judged_by_the_rules_in_effect_when_it_is_complete() {
+        use Act::*;
+        let slot = EngineSlot::new(engine_knowing("TG-1001", "service"));
+        let (deltas, _) = played_with(
+            &slot,
+            [
+                Give("ERROR a tollgate TG-1001\nERROR b tollgate TG-1001\nnext\n"),
+                Swap(engine_knowing("TG-1001", "token")),
+                Give("ERROR c tollgate TG-1001\nnext\nERROR d tollgate TG-10"),
+                Swap(engine_knowing("TG-1001", "request")),
+                Give("01\nlast\n"),
+            ],
+        );
+        assert_eq!(
+            errors(&deltas),
+            [error("service", "TG-1001", 2), error("token", "TG-1001", 1), error("request", "TG-1001", 1)]
+        );
+        assert_eq!(lines(&deltas).iter().sum::<u64>(), 7);
+    }
+
+    #[test]
+    fn an_event_that_waits_through_a_swap_is_judged_by_the_new_rules_whole() {
+        use Act::*;
+        let (first, rest) = ("ERROR tollgate TG-1001 refused\n", "\tat x.Y: TG-2002\nnext\n");
+        for (swapped, expected) in
+            [(true, vec![error("token", "TG-2002", 1)]), (false, vec![error("service", "TG-1001", 1)])]
+        {
+            let slot = EngineSlot::new(engine_knowing("TG-1001", "service"));
+            let new = swapped.then(|| Swap(engine_knowing("TG-2002", "token")));
+            let acts = [Give(first)].into_iter().chain(new).chain([Give(rest)]);
+            let (deltas, _) = played_with(&slot, acts);
+            assert_eq!(errors(&deltas), expected);
+            let counts = deltas.iter().fold((0, 0), |(lines, matched), delta| {
+                (lines + delta.counts.lines, matched + delta.counts.matched)
+            });
+            assert_eq!(counts, (3, 1));
+        }
+    }
+
+    #[test]
+    fn an_old_engine_is_freed_when_its_worker_has_looked_even_where_nothing_is_read() {
+        use Act::*;
+        let old = engine_knowing("TG-1001", "service");
+        let between = engine_knowing("TG-1001", "token");
+        let held = [&old, &between].map(Arc::downgrade);
+        let slot = EngineSlot::new(old);
+        let last = engine_knowing("TG-1001", "request");
+        let (sender, seen) = std::sync::mpsc::channel();
+        struct Probe {
+            inner: Script,
+            held: [std::sync::Weak<Engine>; 2],
+            sender: std::sync::mpsc::Sender<[bool; 2]>,
+        }
+        impl Source for Probe {
+            fn read(&mut self, block: &mut [u8], patience: Duration, stop: &Stop) -> io::Result<Reading> {
+                let alive = self.held.each_ref().map(|engine| engine.upgrade().is_some());
+                self.sender.send(alive).expect("the test listens");
+                self.inner.read(block, patience, stop)
+            }
+        }
+        let inner = Script {
+            acts: [Give("x\n"), Swap(between), Swap(last)].into(),
+            slot: slot.clone(),
+            time: Arc::default(),
+            quiet: Duration::ZERO,
+        };
+        let pipeline = Pipeline::new(slot.engine(), Options::new("test".into()));
+        let clock: Clock = Arc::new(|| Moment { steady: Duration::ZERO, wall: Millis(0) });
+        let source = Box::new(Probe { inner, held, sender });
+        Worker::new(source, pipeline, Box::new(|_| ()), clock, Duration::from_secs(1))
+            .with_rules_of(slot)
+            .run(&Stop::new().unwrap());
+        let alive: Vec<[bool; 2]> = seen.iter().collect();
+        // Before each of the four reads: the engines that the script itself still holds count as alive.
+        assert_eq!(alive, [[true, true], [true, true], [false, true], [false, false]]);
     }
 }

@@ -3,15 +3,17 @@
 #
 #   tests/all.sh
 #
-# Installs what the tests need and what is missing: as root on Debian with apt-get, Rust components with rustup. What
-# cannot be had is skipped by name; with CI=true a skip is a failure. All steps run even if one fails. The last line is
-# the sum: single tests as cargo counts them, and every other step as one.
+# Installs what the tests need and what is missing: as root on Debian with apt-get, Rust components with rustup, a parser
+# of OpenMetrics with pip in an environment of its own. What cannot be had is skipped by name; with CI=true a skip is a
+# failure. All steps run even if one fails. The last line is the sum: single tests as cargo counts them, and every other
+# step as one.
 #
 #   CARGO_TARGET_DIR        where to build (cargo's own; default ./target)
 #   FAULTLINE_NAIVE_LINES   generated lines that are searched plainly as well (default 1000000), _SEED another stream
 #   FAULTLINE_DIFF_LINES    generated lines that an independent reading judges too (default 200000), _SEED another stream
 #   FAULTLINE_FUZZ_RECORDS  records of the fuzz (default 300000)
-#   FAULTLINE_FUZZ_SEED     another stream of them
+#   FAULTLINE_FUZZ_FILES    configurations and rule files of the fuzz (default 300000)
+#   FAULTLINE_FUZZ_SEED     another stream of both
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -98,12 +100,32 @@ component() { # rustup component, cargo command
     fi
 }
 
+# A Python with the strict parser of OpenMetrics, kept beside what cargo builds. The tests that need it find it by name.
+python_env() {
+    local dir="${CARGO_TARGET_DIR:-target}/test-python" version=0.26.0 found
+    has python3 || tool python3 python3 || return 1
+    found=$("$dir/bin/python" -c 'import importlib.metadata as m; print(m.version("prometheus-client"))' 2>/dev/null || true)
+    if [[ $found != "$version" ]]; then
+        rm -rf "$dir"
+        # Debian's python3 comes without what makes an environment.
+        python3 -m venv "$dir" >"$scratch/venv" 2>&1 ||
+            { rm -rf "$dir" && apt_install python3-venv && python3 -m venv "$dir" >"$scratch/venv" 2>&1; } ||
+            { echo "python3   makes no environment: apt-get install python3-venv" && return 1; }
+        "$dir/bin/python" -m pip install -q --disable-pip-version-check --no-deps "prometheus-client==$version" \
+            </dev/null >"$scratch/pip" 2>&1 ||
+            { tail -n 1 "$scratch/pip" && echo "python3   has no prometheus-client: pip install failed" && return 1; }
+    fi
+    FAULTLINE_TEST_PYTHON="$(cd "$dir/bin" && pwd)/python"
+    export FAULTLINE_TEST_PYTHON
+    printf '%-9s prometheus-client %s in %s\n' python3 "$version" "$dir"
+}
+
 header "tools"
 if ! has cargo && [[ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]]; then
     PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 fi
 if ! has cargo; then
-    echo "cargo is missing: install Rust 1.90 or newer (https://rustup.rs)" >&2
+    echo "cargo is missing: install Rust 1.91 or newer (https://rustup.rs)" >&2
     exit 2
 fi
 cargo --version
@@ -111,7 +133,9 @@ for name in gcc g++ make perl; do
     tool "$name" build-essential || exit 2
 done
 tool git git || true # only the commit in --version comes from it
-tool promtool prometheus || true # the test that needs it says that it is skipped
+tool groff groff-base || true # man pages; the test that needs it says that it is skipped
+tool promtool prometheus || true # so do those that need it, or the server that comes with it
+python_env || true # and those that need the strict parser
 fmt=yes clippy=yes
 component rustfmt fmt || fmt=no
 component clippy clippy || clippy=no
@@ -130,6 +154,8 @@ FAULTLINE_DIFF_LINES="${FAULTLINE_DIFF_LINES:-200000}" \
     step "independent reading" cargo test --locked --test integration -- --nocapture differential::the_engine
 FAULTLINE_FUZZ_RECORDS="${FAULTLINE_FUZZ_RECORDS:-300000}" \
     step "fuzz" cargo test --locked --test integration -- --nocapture fuzz::
+FAULTLINE_FUZZ_FILES="${FAULTLINE_FUZZ_FILES:-300000}" \
+    step "fuzz of files" cargo test --locked --test integration -- --nocapture fuzz_files::
 step "benchmark counts" cargo test --locked --bench pipeline
 
 header "sum"

@@ -30,6 +30,9 @@ impl Default for Limits {
     }
 }
 
+/// Providers whose tenants without a row are estimated each on its own; those of further ones only all together.
+const FOLDED_PROVIDERS_MAX: usize = 32;
+
 /// What became of a record, best first: the first line is counted under the least of its verdicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
@@ -142,10 +145,12 @@ impl Tally {
             }
             (Verdict::Match | Verdict::Ambiguous, provider, code) => {
                 self.ambiguous(provider.as_ref(), code.as_ref(), at);
+                self.tenant_unmatched(fault.tenant.as_ref(), at);
                 Outcome::Ambiguous
             }
             (Verdict::Foreign, _, _) => {
                 bump(&mut self.delta.foreign, 1);
+                self.tenant_unmatched(fault.tenant.as_ref(), at);
                 Outcome::Foreign
             }
         }
@@ -170,9 +175,43 @@ impl Tally {
         let [provider, category] = [found[0], found[1]].map(clean_name);
         let mut key = TenantKey { provider, category, tenant: clean_tenant(found[2]) };
         if !has_room(&self.delta.tenants, &key, self.limits.rows_max) || !self.admits(&key.tenant) {
-            key.tenant = reserved::OTHER.into();
+            let tenant = std::mem::replace(&mut key.tenant, reserved::OTHER.into());
+            self.fold(&key.provider, &tenant, at);
         }
         self.delta.tenants.add(key, &Seen::once(at));
+    }
+
+    /// The tenant of an error that is not settled counts as active, and nothing more.
+    fn tenant_unmatched(&mut self, tenant: Option<&Label>, at: Option<Millis>) {
+        let (Some(tenant), Some(at)) = (tenant, at) else { return };
+        let seen = &mut self.delta.tenants_unmatched;
+        if !tenant.starts_with('_')
+            && let Some(last) = seen.get_mut(tenant)
+        {
+            *last = at.max(*last);
+            return;
+        }
+        let tenant = clean_tenant(tenant);
+        if seen.len() >= self.limits.tenants_max && !seen.contains_key(&tenant) {
+            self.fold(&reserved::OPEN.into(), &tenant, Some(at));
+        } else if &*tenant != reserved::NO_TENANT {
+            let last = seen.entry(tenant).or_insert(at);
+            *last = at.max(*last);
+        }
+    }
+
+    /// A named tenant without a row still counts as one that is there.
+    fn fold(&mut self, provider: &Label, tenant: &Label, at: Option<Millis>) {
+        let Some(at) = at else { return };
+        if &**tenant == reserved::NO_TENANT {
+            return;
+        }
+        let folded = &mut self.delta.tenants_folded;
+        let provider = match folded.len() < FOLDED_PROVIDERS_MAX || folded.contains_key(provider) {
+            true => provider.clone(),
+            false => reserved::OPEN.into(),
+        };
+        folded.entry(provider).or_default().note(tenant, at);
     }
 
     /// Whether the tenant has a name in this delta; the first ones get one.

@@ -115,6 +115,53 @@ fn no_table_of_a_delta_grows_beyond_its_rows_by_more_than_the_folded_one() {
 }
 
 #[test]
+fn tenants_without_a_row_are_still_seen() {
+    let mut tally = Tally::new("s".into(), Limits { tenants_max: 2, ..Limits::default() });
+    let at = |second: i64| Some(Millis(second * 1_000));
+    let open = |tenant| fault(Verdict::Ambiguous, None, Some("x"), tenant);
+    let foreign = |tenant| fault(Verdict::Foreign, None, None, tenant);
+    for (fault, second) in [
+        (matched("a", "m1"), 1),
+        (matched("a", "m2"), 1),
+        (matched("a", "m3"), 2),
+        (matched("a", "m4"), 3),
+        (matched("a", "-"), 9),
+        (open(Some("o1")), 4),
+        (open(Some("_other")), 5),
+        (foreign(Some("o1")), 6),
+        (foreign(Some("o1")), 3),
+        (foreign(Some("o2")), 7),
+        (foreign(None), 9),
+        (open(Some("\u{0}")), 9),
+    ] {
+        tally.tally(&judged(vec![fault]), 1, at(second));
+    }
+    tally.tally(&judged(vec![open(Some("timeless")), matched("a", "timeless")]), 1, None);
+    let delta = tally.take();
+    let unmatched: BTreeMap<_, _> = delta.tenants_unmatched.iter().map(|(t, at)| (&**t, at.0)).collect();
+    assert_eq!(unmatched, [("o1", 6_000), ("__other", 5_000)].into());
+    let folded: BTreeMap<_, _> = delta
+        .tenants_folded
+        .iter()
+        .map(|(provider, sketch)| (&**provider, (sketch.estimate(Millis(0)), sketch.estimate(Millis(2_000)))))
+        .collect();
+    assert_eq!(folded, [("okta", (2, 1)), ("_open", (1, 1))].into());
+    assert!(tally.take().tenants_folded.is_empty());
+}
+
+#[test]
+fn providers_without_end_get_no_sketch_each() {
+    let mut tally = Tally::new("s".into(), Limits { tenants_max: 0, ..Limits::default() });
+    for n in 0..100 {
+        let fault = fault(Verdict::Match, Some(&format!("p{n}")), Some("x"), Some(&format!("t{n}")));
+        tally.tally(&judged(vec![fault]), 1, Some(Millis(1_000)));
+    }
+    let folded = tally.take().tenants_folded;
+    assert_eq!(folded.len(), 33);
+    assert!(folded["_open"].estimate(Millis(0)).abs_diff(68) < 4, "{folded:?}");
+}
+
+#[test]
 fn a_tenant_named_like_our_own_overflow_keeps_a_row_of_its_own() {
     let mut tally = Tally::new("s".into(), Limits { tenants_max: 1, ..Limits::default() });
     for tenant in ["_other", "x", "_other", "_oth\u{0}er"] {

@@ -5,12 +5,14 @@
 
 use super::hits::{Finder, Hit, Own, Unit, What};
 use super::names::Field as Name;
+use super::noting::At;
 use super::position::Position;
 use super::reading::Reading;
+use super::trace::Trace;
 use super::views::NodeId;
 use crate::catalogue::compile::{Class, Conjunction, Expected, Pair};
 
-impl Finder {
+impl<T: Trace> Finder<T> {
     pub(super) fn conjunction(&mut self, reading: &Reading<'_>, node: NodeId, field: usize, c: &Conjunction) {
         let anchor = &c.pairs[c.anchor];
         for path in &anchor.names {
@@ -33,10 +35,11 @@ impl Finder {
             if let Some(hit) = self.hits.iter_mut().find(same) {
                 if !hit.owners[0].rules.contains(&c.rule) {
                     hit.owners[0].rules.push(c.rule);
+                    self.trace.see(|notes| notes.more_rules(reading, hit));
                 }
                 continue;
             }
-            self.hits.push(Hit {
+            let hit = Hit {
                 what: What::Fields,
                 text,
                 owners: vec![owner],
@@ -50,7 +53,9 @@ impl Finder {
                 needs_proof: false,
                 tentative: false,
                 literal_chars: 0,
-            });
+            };
+            self.trace.see(|notes| notes.hit(reading, &hit, At::Field(node, field)));
+            self.hits.push(hit);
         }
     }
 }

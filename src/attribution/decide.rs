@@ -8,9 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Strength;
 use super::hits::{Hit, Sign, Unit, What};
+use super::notes::{Reason, SignFate};
+use super::position::Position;
 use super::prove::{Proof, Rival};
 use super::reading::Reading;
 use super::settle::ambiguous;
+use super::trace::Trace;
 use super::views::NodeId;
 use crate::catalogue::compile::{Class, ProviderId, RuleId};
 use crate::catalogue::schema::Needs;
@@ -25,10 +28,18 @@ pub struct Ruling {
 
 impl Reading<'_> {
     /// All verdicts of the record, in the order of its text.
-    pub fn decide(&self, mut hits: Vec<Hit>, signs: &[Sign]) -> Vec<Ruling> {
-        hits.retain(|h| h.position != super::position::Position::Outside || self.counts_outside(h));
-        drop_tentative(&mut hits);
-        let mut rulings = self.symptoms(signs, &mut hits);
+    pub fn decide<T: Trace>(&self, mut hits: Vec<Hit>, signs: &[Sign], trace: &mut T) -> Vec<Ruling> {
+        hits.retain(|h| {
+            let stays = h.position != Position::Outside || self.counts_outside(h);
+            trace.see(|notes| {
+                if !stays {
+                    notes.let_go(h, Reason::Outside)
+                }
+            });
+            stays
+        });
+        drop_tentative(&mut hits, trace);
+        let mut rulings = self.symptoms(signs, &mut hits, trace);
         if hits.is_empty() && rulings.is_empty() {
             return rulings;
         }
@@ -38,21 +49,22 @@ impl Reading<'_> {
             units.entry(hit.unit).or_default().push(hit.clone());
         }
         for hits in units.values() {
-            self.unit(hits, Rival::Nobody, &mut rulings);
+            self.unit(hits, Rival::Nobody, &mut rulings, trace);
         }
         let decisive = self.evidence.iter().any(|e| matches!(e.strength, Strength::Host | Strength::Shape))
             || hits.iter().any(|h| h.class == Class::Unique);
         if !self.foreign.is_empty() && rulings.len() > masked {
             if !decisive && masked == 0 {
+                trace.see(|notes| hits.iter().for_each(|h| notes.let_go(h, Reason::Foreign)));
                 return vec![self.foreign_ruling(&hits)];
             }
             // Somebody of ours is proven somewhere in the record, but no identity beats the foreign mark.
             rulings.truncate(masked);
             for hits in units.values() {
-                self.unit(hits, Rival::Foreign, &mut rulings);
+                self.unit(hits, Rival::Foreign, &mut rulings, trace);
             }
         }
-        let mut rulings = absorb(rulings);
+        let mut rulings = absorb(rulings, trace);
         mark_causes(self, &mut rulings);
         rulings
     }
@@ -62,7 +74,7 @@ impl Reading<'_> {
         hit.class == Class::Unique && matches!(hit.what, What::Numbered | What::Wire)
     }
 
-    fn symptoms(&self, signs: &[Sign], hits: &mut Vec<Hit>) -> Vec<Ruling> {
+    fn symptoms<T: Trace>(&self, signs: &[Sign], hits: &mut Vec<Hit>, trace: &mut T) -> Vec<Ruling> {
         let mut rulings: Vec<Ruling> = Vec::new();
         for sign in signs {
             let provider = &self.catalogue.providers[sign.provider];
@@ -73,11 +85,15 @@ impl Reading<'_> {
                     .iter()
                     .any(|t| memchr::memmem::find(&self.record.text, t.as_bytes()).is_some());
             let settled = hits.iter().any(|h| h.class == Class::Unique && h.owned_by(sign.provider));
-            if !named
-                || !self.meets(Needs::Identity, sign.provider)
-                || !self.meets(symptom.needs, sign.provider)
-                || settled
-            {
+            let met = self.meets(Needs::Identity, sign.provider) && self.meets(symptom.needs, sign.provider);
+            let why_not = match () {
+                () if !named => Some(SignFate::TextMissing),
+                () if !met => Some(SignFate::NoEvidence),
+                () if settled => Some(SignFate::UniqueBeside),
+                () => None,
+            };
+            trace.see(|notes| notes.sign(self, sign, why_not.unwrap_or(SignFate::Holds)));
+            if why_not.is_some() {
                 continue;
             }
             let candidates = self.symptom_candidates(sign);
@@ -91,7 +107,15 @@ impl Reading<'_> {
             }
         }
         for ruling in &rulings {
-            hits.retain(|h| !ruling.provider.is_some_and(|p| h.owned_by(p)));
+            hits.retain(|h| {
+                let hidden = ruling.provider.is_some_and(|p| h.owned_by(p));
+                trace.see(|notes| {
+                    if hidden {
+                        notes.let_go(h, Reason::Symptom)
+                    }
+                });
+                !hidden
+            });
         }
         rulings
     }
@@ -120,7 +144,7 @@ impl Reading<'_> {
     }
 
     /// The hits of one object or clause: a verdict for each proven provider, then what is left open.
-    fn unit(&self, hits: &[Hit], rival: Rival, rulings: &mut Vec<Ruling>) {
+    fn unit<T: Trace>(&self, hits: &[Hit], rival: Rival, rulings: &mut Vec<Ruling>, trace: &mut T) {
         let decisive: BTreeSet<ProviderId> = hits
             .iter()
             .filter(|h| h.class == Class::Unique && h.owners.len() == 1)
@@ -129,22 +153,33 @@ impl Reading<'_> {
         let mut proven: BTreeMap<ProviderId, (Vec<&Hit>, String)> = BTreeMap::new();
         let mut open: Vec<&Hit> = Vec::new();
         for hit in hits {
-            match self.prove(hit, &decisive, rival) {
-                Proof::By(provider, words) => {
+            let proof = self.prove(hit, &decisive, rival);
+            trace.see(|notes| notes.proof(self, hit, &proof));
+            match proof {
+                Proof::By(provider, words, _) => {
                     proven.entry(provider).or_insert_with(|| (Vec::new(), words)).0.push(hit)
                 }
-                Proof::Nobody => open.push(hit),
+                Proof::Nobody(_) => open.push(hit),
             }
         }
         for (&provider, (hits, words)) in &proven {
             self.settle(provider, hits, words, rulings);
         }
-        open.retain(|h| !h.needs_proof && !h.owners.iter().any(|o| proven.contains_key(&o.provider)));
-        self.leave_open(&open, rulings);
+        open.retain(|h| {
+            let finer = h.owners.iter().any(|o| proven.contains_key(&o.provider));
+            let why = if finer { Reason::OwnerProven } else { Reason::NeedsProof };
+            trace.see(|notes| {
+                if finer || h.needs_proof {
+                    notes.let_go(h, why)
+                }
+            });
+            !h.needs_proof && !finer
+        });
+        self.leave_open(&open, rulings, trace);
     }
 
     fn foreign_ruling(&self, hits: &[Hit]) -> Ruling {
-        let mut evidence = self.foreign.clone();
+        let mut evidence: Vec<String> = self.foreign.iter().map(|mark| mark.words.clone()).collect();
         evidence.sort();
         evidence.dedup();
         let fault = Fault {
@@ -164,17 +199,25 @@ impl Reading<'_> {
 }
 
 /// A hit whose form needs more than the record holds stays only where a unique literal beside it names one of its rules.
-fn drop_tentative(hits: &mut Vec<Hit>) {
+fn drop_tentative<T: Trace>(hits: &mut Vec<Hit>, trace: &mut T) {
     let unique = |h: &&Hit| !h.tentative && h.class == Class::Unique && h.owners.len() == 1;
     let beside: Vec<(Unit, Vec<RuleId>)> =
         hits.iter().filter(unique).map(|h| (h.unit, h.owners[0].rules.clone())).collect();
     let names =
         |h: &Hit, rules: &[RuleId]| h.owners.iter().any(|o| o.rules.iter().any(|r| rules.contains(r)));
-    hits.retain(|h| !h.tentative || beside.iter().any(|(unit, rules)| *unit == h.unit && names(h, rules)));
+    hits.retain(|h| {
+        let stays = !h.tentative || beside.iter().any(|(unit, rules)| *unit == h.unit && names(h, rules));
+        trace.see(|notes| {
+            if !stays {
+                notes.let_go(h, Reason::NeedsEvidence)
+            }
+        });
+        stays
+    });
 }
 
 /// The same error read twice counts once: a finer match takes in the coarser ones.
-fn absorb(rulings: Vec<Ruling>) -> Vec<Ruling> {
+fn absorb<T: Trace>(rulings: Vec<Ruling>, trace: &mut T) -> Vec<Ruling> {
     let absorbed: Vec<bool> = (0..rulings.len())
         .map(|x| {
             (0..rulings.len()).any(|y| {
@@ -184,6 +227,9 @@ fn absorb(rulings: Vec<Ruling>) -> Vec<Ruling> {
             })
         })
         .collect();
+    trace.see(|notes| {
+        rulings.iter().zip(&absorbed).filter(|(_, gone)| **gone).for_each(|(r, _)| notes.absorbed(&r.fault))
+    });
     rulings.into_iter().zip(absorbed).filter(|(_, gone)| !gone).map(|(r, _)| r).collect()
 }
 

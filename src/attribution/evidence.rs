@@ -8,7 +8,7 @@ use memchr::memmem;
 use super::lexicon::Lexicon;
 use super::names::Field as Name;
 use super::prose;
-use super::reading::Reading;
+use super::reading::{Mark, Named, Reading};
 use super::views::{Format, Kind, NodeId, Object, Text};
 use crate::catalogue::compile::{ProviderId, glob_matches};
 
@@ -40,12 +40,15 @@ pub struct Evidence {
 const WORDS_MAX: usize = 96;
 /// Lines of a text in which identities are looked for.
 const LINES_MAX: usize = 256;
+/// Identity places that an explanation keeps.
+const NAMED_MAX: usize = 256;
 
 impl<'a> Reading<'a> {
     pub(super) fn read_evidence(&mut self) {
         let views = self.views;
         // Most records name nobody and bear no mark: one look at the whole spares a look at every word.
-        self.names_somebody = self.lexicon.may_name(&self.record.text)
+        self.names_somebody = self.named.is_some()
+            || self.lexicon.may_name(&self.record.text)
             || self.record.envelope.app.as_ref().is_some_and(|app| self.lexicon.may_name(app.as_bytes()))
             || self.catalogue.providers.iter().any(|p| !p.maps.is_empty());
         self.bears_foreign_text = self.catalogue.foreign.text.iter().any(|m| m.is_match(&self.record.text));
@@ -91,7 +94,7 @@ impl<'a> Reading<'a> {
                 self.evidence[first..].iter_mut().for_each(|e| e.local = !identity);
             }
             if let Some(field) = self.catalogue.foreign.fields.iter().find(|f| f.as_bytes() == key) {
-                self.foreign.push(format!("field {field}"));
+                self.mark(node, format!("field {field}"));
             }
             if field.name.is(Name::EVENT_TYPE) {
                 self.event_type(node, value);
@@ -160,9 +163,11 @@ impl<'a> Reading<'a> {
         }
         let words = views.slice(text.prose);
         self.hosts_in(Some(node), words, views.holder(node).is_some());
-        for marker in self.catalogue.foreign.text.iter().filter(|_| self.bears_foreign_text) {
+        let catalogue = self.catalogue;
+        let markers = if self.bears_foreign_text { &catalogue.foreign.text[..] } else { &[] };
+        for marker in markers {
             if let Some(found) = marker.find(views.slice(text.whole)) {
-                self.foreign.push(format!("text {}", String::from_utf8_lossy(found.as_bytes())));
+                self.mark(node, format!("text {}", String::from_utf8_lossy(found.as_bytes())));
             }
         }
         if !self.names_somebody {
@@ -206,6 +211,10 @@ impl<'a> Reading<'a> {
             // A text or URL that stands in the field of a name is no name; the host of a URL speaks for itself.
             return;
         }
+        if let Some(named) = self.named.as_mut().filter(|named| named.len() < NAMED_MAX) {
+            let value = String::from_utf8_lossy(value).into_owned();
+            named.push(Named { key: key.to_owned(), value });
+        }
         let (catalogue, lexicon) = (self.catalogue, self.lexicon);
         let words = |what: &str| shorten(&format!("{what} {key}={}", String::from_utf8_lossy(value)));
         for provider in lexicon.names_in(value) {
@@ -214,7 +223,7 @@ impl<'a> Reading<'a> {
         for (logger, provider) in lexicon.loggers.iter().filter(|(l, _)| holds_logger(value, l)) {
             match provider {
                 Some(provider) => self.note(*provider, Strength::Identity, node, words("identity")),
-                None => self.foreign.push(format!("logger {}", logger.trim_end_matches('.'))),
+                None => self.mark(node.unwrap_or(0), format!("logger {}", logger.trim_end_matches('.'))),
             }
         }
         for (provider, map) in
@@ -239,10 +248,10 @@ impl<'a> Reading<'a> {
         let (catalogue, lexicon) = (self.catalogue, self.lexicon);
         for found in lexicon.hosts(text, value) {
             let Some(provider) = found.provider else {
-                self.foreign.push(format!("host {}", found.host));
+                self.mark(node.unwrap_or(0), format!("host {}", found.host));
                 continue;
             };
-            let below = |host: &String| found.host.ends_with(host.trim_start_matches("*."));
+            let below = |host: &String| is_below(&found.host, host);
             let maps = &catalogue.providers[provider].maps;
             let mapped =
                 maps.iter().filter(|m| m.host.as_ref().is_some_and(below)).filter_map(|m| m.tenant.clone());
@@ -255,9 +264,19 @@ impl<'a> Reading<'a> {
         }
     }
 
+    fn mark(&mut self, node: NodeId, words: String) {
+        self.foreign.push(Mark { words, node });
+    }
+
     fn note(&mut self, provider: ProviderId, strength: Strength, node: Option<NodeId>, words: String) {
         self.evidence.push(Evidence { provider, strength, node, at: 0, words, host: None, local: false });
     }
+}
+
+/// Whether a host (small letters) is a domain or stands below it.
+fn is_below(host: &str, domain: &str) -> bool {
+    let domain = domain.trim_start_matches("*.").to_ascii_lowercase();
+    host.strip_suffix(&*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// The logger prefix stands in `value` at the start of a name.

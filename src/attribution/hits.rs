@@ -5,10 +5,13 @@
 //! code inside it is part of it.
 
 use super::names::Field as Name;
+use super::notes::Reason;
+use super::noting::At;
 use super::position::Position;
 use super::prose;
 use super::reading::Reading;
 use super::spot::{FieldAt, Spot, TextAt};
+use super::trace::{Silent, Trace};
 use super::views::{Format, Kind as NodeKind, MASK, NodeId, Object, Text};
 use crate::catalogue::compile::squeeze;
 use crate::catalogue::compile::{Class, Kind, Owner, ProviderId, RuleId};
@@ -84,13 +87,14 @@ pub struct Sign {
 }
 
 #[derive(Default)]
-pub struct Finder {
+pub struct Finder<T = Silent> {
     found: Vec<Found>,
     pub hits: Vec<Hit>,
     pub signs: Vec<Sign>,
+    pub trace: T,
 }
 
-impl Finder {
+impl<T: Trace> Finder<T> {
     /// All hits of a record, in the order of its nodes.
     pub fn read(&mut self, reading: &Reading<'_>, matcher: &dyn Find) {
         self.hits.clear();
@@ -113,10 +117,18 @@ impl Finder {
                     self.conjunction(reading, node, index, &reading.catalogue.conjunctions[c]);
                 }
             }
-            if field.listed || field.cut {
-                continue;
-            }
-            if field.name.is(Name::NOWHERE) || object.format == Format::Envelope {
+            let why_not = match () {
+                () if field.listed => Some(Reason::Listed),
+                () if field.cut => Some(Reason::Cut),
+                () if field.name.is(Name::NOWHERE) => Some(Reason::FieldOfNames),
+                () if object.format == Format::Envelope => Some(Reason::Wrapper),
+                () => None,
+            };
+            if let Some(why) = why_not {
+                let token = || reading.catalogue.tokens.get(value);
+                self.trace.see(|notes| {
+                    token().into_iter().for_each(|&l| notes.dropped(reading, l, At::Field(node, index), why))
+                });
                 continue;
             }
             if let Some(&literal) = reading.catalogue.tokens.get(value) {
@@ -133,7 +145,14 @@ impl Finder {
         let holder = views.holder(node);
         let in_envelope =
             holder.is_some_and(|o| views.object_of(o).is_some_and(|o| o.format == Format::Envelope));
-        if name.is(Name::NOWHERE) || text.listed || in_envelope {
+        let why_not = match () {
+            () if name.is(Name::NOWHERE) => Some(Reason::FieldOfNames),
+            () if text.listed => Some(Reason::Listed),
+            () if in_envelope => Some(Reason::Wrapper),
+            () => None,
+        };
+        if let Some(why) = why_not {
+            self.trace.see(|notes| notes.passed_over(reading, matcher, node, text, why));
             return;
         }
         let field = holder.and_then(|o| reading.field_position(o, name));
@@ -187,17 +206,33 @@ impl Finder {
             let masked =
                 !decoded && prose_text.get(f.start..f.end).is_some_and(|p| p.iter().all(|b| *b == MASK));
             if masked || kept.iter().any(|k| covers(reading, k, f)) {
+                let at = At::Text(place.node, text, f.start, f.end);
+                self.trace.see(|notes| {
+                    if !masked {
+                        notes.dropped(reading, f.literal, at, Reason::Covered)
+                    }
+                });
                 continue;
             }
             kept.push(f);
         }
         for f in kept {
-            if let Some(hit) = self.message(reading, &place, text, f, found, decoded) {
+            let hit = match self.message(reading, &place, text, f, found, decoded) {
+                Ok(hit) => Some(hit),
+                Err(why) => {
+                    let at = At::Text(place.node, text, f.start, f.end);
+                    self.trace.see(|notes| notes.dropped(reading, f.literal, at, why));
+                    None
+                }
+            };
+            if let Some(hit) = hit {
                 let again = self
                     .hits
                     .iter()
                     .any(|h| h.node == hit.node && h.what == What::Message && h.text == hit.text);
                 if !(decoded && again) {
+                    let at = At::Text(place.node, text, f.start, f.end);
+                    self.trace.see(|notes| notes.hit(reading, &hit, at));
                     self.hits.push(hit);
                 }
                 if !decoded {
@@ -216,15 +251,15 @@ impl Finder {
         f: &Found,
         found: &[Found],
         decoded: bool,
-    ) -> Option<Hit> {
+    ) -> Result<Hit, Reason> {
         let literal = &reading.catalogue.literals[f.literal];
         let in_prose = reading.prose_position(place.node, text, f.start, f.end);
-        let position = place.field.or(in_prose)?;
+        let position = place.field.map_or(in_prose.map_err(Reason::Nowhere), Ok)?;
         let name = reading.views.nodes[place.node].name;
         let says = name.is(Name::ERROR) || name.is(Name::DETAIL) || name.is(Name::ANSWER);
         let one_word = !text.trim_ascii().iter().any(u8::is_ascii_whitespace);
         if place.holder.is_some() && !says && one_word {
-            return None;
+            return Err(Reason::OneWord);
         }
         let behind = |code: &Found| {
             reading.catalogue.literals[code.literal].kind == Kind::Token
@@ -240,18 +275,24 @@ impl Finder {
             .iter()
             .filter(|o| reading.meets_at(o.needs, o.provider, place.node, f.start))
             .collect();
+        if owners.is_empty() {
+            return Err(Reason::NeedsEvidence);
+        }
         if literal.short {
             // Legal as the whole value of a field that the pack names, beside strong evidence only.
             let key = last_name(reading.views.slice(reading.views.nodes[place.node].key));
             let named = |o: &&Owner| o.places.fields.iter().any(|p| p.name == key);
             let proven = |o: &&Owner| reading.meets_at(Needs::Strong, o.provider, place.node, f.start);
             owners.retain(|o| whole && named(o) && proven(o));
+            if owners.is_empty() {
+                return Err(Reason::Short);
+            }
         }
         let everyday = (position != Position::E3 && !whole && !prose::fills_clause(text, f.start, f.end))
             || prose::behind_status(text, f.start);
         owners.retain(|o| o.class != Class::Word || !everyday);
-        let class = owners.iter().map(|o| o.class).max()?;
-        Some(Hit {
+        let class = owners.iter().map(|o| o.class).max().ok_or(Reason::Everyday)?;
+        Ok(Hit {
             what: What::Message,
             text: lossy(&text[f.start..f.end]),
             owners: owners

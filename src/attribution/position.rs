@@ -22,6 +22,41 @@ pub enum Position {
     Outside,
 }
 
+/// Why a code at some place of a text means nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nowhere {
+    /// A path segment or fragment.
+    Path,
+    Key,
+    /// Dots behind it say that it goes on.
+    Cut,
+    /// `test_errors[code]`
+    Index,
+    /// The name of a branch, topic, bucket, metric, test or file.
+    Named,
+    /// `0`, `no` or `without` stands before it.
+    Negated,
+}
+
+/// What says that a record failed, or that it did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// A level, and whether it is warn or worse.
+    Level(bool),
+    /// A status of 400 or more.
+    Status,
+    /// A word such as `failed`.
+    Word,
+    /// Nothing does.
+    Nothing,
+}
+
+impl Failure {
+    pub fn holds(self) -> bool {
+        !matches!(self, Failure::Level(false) | Failure::Nothing)
+    }
+}
+
 impl Reading<'_> {
     /// The error position of a field's value; `None` where the field says nothing of an error.
     pub fn field_position(&self, object: NodeId, name: Name) -> Option<Position> {
@@ -108,14 +143,19 @@ impl Reading<'_> {
     /// Level warn or worse, or no level and a status of 400 or more or a failure word.
     /// `own` is where the literal stands in the text of `node`: its own words do not make its record fail.
     pub fn failing(&self, node: NodeId, line: Option<&[u8]>, own: Range<usize>) -> bool {
+        self.failure(node, line, own).holds()
+    }
+
+    /// The same with what says so.
+    pub fn failure(&self, node: NodeId, line: Option<&[u8]>, own: Range<usize>) -> Failure {
         if let Some(failing) = self.level_of(node, line).or_else(|| self.level_elsewhere()) {
-            return failing;
+            return Failure::Level(failing);
         }
         if self.statuses.iter().any(|s| *s >= 400) {
-            return true;
+            return Failure::Status;
         }
         let views = self.views;
-        views.up(node).any(|n| {
+        let said = views.up(node).any(|n| {
             let Some(prose_text) = views.text_of(n).map(|t| views.slice(t.prose)) else { return false };
             let (before, after) = if n == node && own.end <= prose_text.len() {
                 (&prose_text[..own.start], &prose_text[own.end..])
@@ -123,7 +163,8 @@ impl Reading<'_> {
                 (prose_text, &[][..])
             };
             prose::says_failure(before) || prose::says_failure(after)
-        })
+        });
+        if said { Failure::Word } else { Failure::Nothing }
     }
 
     /// Levels of objects that do not enclose the place: one that is bad is enough.
@@ -134,20 +175,29 @@ impl Reading<'_> {
         levels.reduce(|a, b| a || b)
     }
 
-    /// The position of `start..end` in the prose of a text; `None` where codes mean nothing.
-    pub fn prose_position(&self, node: NodeId, text: &[u8], start: usize, end: usize) -> Option<Position> {
+    /// The position of `start..end` in the prose of a text, or why a code there means nothing.
+    pub fn prose_position(
+        &self,
+        node: NodeId,
+        text: &[u8],
+        start: usize,
+        end: usize,
+    ) -> Result<Position, Nowhere> {
         let before = &text[..start];
         let after = &text[end..];
-        if is_nowhere(before, after) || prose::negated(text, start) {
-            return None;
+        if let Some(why) = nowhere(before, after) {
+            return Err(why);
+        }
+        if prose::negated(text, start) {
+            return Err(Nowhere::Negated);
         }
         let line = prose::line_around(text, start);
         if written_form(before, after)
             || is_csv_cell(&text[line.clone()], start - line.start, end - line.start)
         {
-            return Some(Position::E3);
+            return Ok(Position::E3);
         }
-        Some(if self.failing(node, Some(&text[line]), start..end) { Position::E4 } else { Position::Outside })
+        Ok(if self.failing(node, Some(&text[line]), start..end) { Position::E4 } else { Position::Outside })
     }
 }
 
@@ -158,7 +208,7 @@ pub fn http_status(value: &[u8]) -> Option<u16> {
 }
 
 /// A path segment, a fragment, a key, the name of a branch, topic, bucket, metric, test or file.
-fn is_nowhere(before: &[u8], after: &[u8]) -> bool {
+fn nowhere(before: &[u8], after: &[u8]) -> Option<Nowhere> {
     let path = matches!(before.last(), Some(b'/' | b'#'))
         || (after.first() == Some(&b'/')
             && after.get(1).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_'));
@@ -169,7 +219,14 @@ fn is_nowhere(before: &[u8], after: &[u8]) -> bool {
     // `test_errors[invalid_client]` names a test.
     let index =
         before.last() == Some(&b'[') && before.len() > 1 && before[before.len() - 2].is_ascii_alphanumeric();
-    path || key || cut || index || is_named(before)
+    match () {
+        () if path => Some(Nowhere::Path),
+        () if key => Some(Nowhere::Key),
+        () if cut => Some(Nowhere::Cut),
+        () if index => Some(Nowhere::Index),
+        () if is_named(before) => Some(Nowhere::Named),
+        () => None,
+    }
 }
 
 pub(super) fn is_named(before: &[u8]) -> bool {

@@ -24,9 +24,43 @@ pub(super) enum Rival {
 
 /// What proves a hit's owner.
 pub(super) enum Proof {
-    By(ProviderId, String),
+    By(ProviderId, String, Near),
     /// Somebody else's identity, or a tie: farther evidence is hidden.
-    Nobody,
+    Nobody(Doubt),
+}
+
+/// How far from the hit the proof stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Near {
+    /// It is the hit itself.
+    Itself,
+    /// A unique literal in the same object or clause.
+    Unit,
+    /// A text beside the code.
+    Beside,
+    /// The nearest name before it.
+    Before,
+    Clause,
+    /// The same object or text.
+    Own,
+    /// An object or text around it.
+    Around,
+    /// Anywhere in the record, its wrapper or source.
+    Record,
+}
+
+/// Why nobody is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    NoEvidence,
+    /// As much speaks for one owner as for another.
+    Tie,
+    /// The nearest evidence names somebody who does not own the hit.
+    SomebodyElse,
+    /// Two names joined by and, or, a comma or a slash.
+    Joined,
+    /// A mark of somebody not loaded beats identities.
+    Foreign,
 }
 
 /// The nearest name before a hit.
@@ -41,15 +75,16 @@ impl Reading<'_> {
         if let [one] = *decisive.iter().copied().collect::<Vec<_>>()
             && hit.owned_by(one)
         {
-            return Proof::By(one, unique_words(hit));
+            let near = if hit.class == Class::Unique { Near::Itself } else { Near::Unit };
+            return Proof::By(one, unique_words(hit), near);
         }
         if let Some(provider) = hit.beside {
-            return Proof::By(provider, "name beside the code".to_owned());
+            return Proof::By(provider, "name beside the code".to_owned(), Near::Beside);
         }
         let proof = self.nearest(hit, rival);
         match proof {
-            Proof::Nobody if hit.class == Class::Unique => {
-                Proof::By(hit.owners[0].provider, unique_words(hit))
+            Proof::Nobody(_) if hit.class == Class::Unique => {
+                Proof::By(hit.owners[0].provider, unique_words(hit), Near::Itself)
             }
             proof => proof,
         }
@@ -71,13 +106,14 @@ impl Reading<'_> {
             };
             let level: Vec<&Evidence> = self.evidence.iter().filter(speaks).collect();
             if !level.is_empty() {
-                return weigh(hit, &level, rival);
+                let near = if node == hit.node { Near::Own } else { Near::Around };
+                return weigh(hit, &level, rival, near);
             }
         }
         // A shape never speaks for a sibling, a bare `name` only for what is below it.
         let record: Vec<&Evidence> =
             self.evidence.iter().filter(|e| e.strength != Strength::Shape && !e.local).collect();
-        weigh(hit, &record, rival)
+        weigh(hit, &record, rival, Near::Record)
     }
 
     /// In the hit's clause a host beats the name before the code, then the name decides; in the rest of the text as well.
@@ -92,7 +128,7 @@ impl Reading<'_> {
         let near: Vec<&Evidence> =
             hosts.iter().copied().filter(|e| self.same_clause(node, e.at, at)).collect();
         if !near.is_empty() {
-            return weigh(hit, &near, rival);
+            return weigh(hit, &near, rival, Near::Clause);
         }
         if !self.same_clause(node, left.at, at) {
             // Somebody else's host in the hit's own clause hides a name in a farther one.
@@ -100,16 +136,21 @@ impl Reading<'_> {
                 e.node == Some(node) && e.strength == Strength::Host && self.same_clause(node, e.at, at)
             };
             if self.evidence.iter().any(other) {
-                return Proof::Nobody;
+                return Proof::Nobody(Doubt::SomebodyElse);
             }
             if !hosts.is_empty() {
-                return weigh(hit, &hosts, rival);
+                return weigh(hit, &hosts, rival, Near::Own);
             }
         }
         let owners: Vec<ProviderId> = left.names.iter().copied().filter(|p| hit.owned_by(*p)).collect();
         match owners[..] {
-            [one] if rival == Rival::Nobody => Proof::By(one, "name before the code".to_owned()),
-            _ => Proof::Nobody,
+            [one] if rival == Rival::Nobody => {
+                Proof::By(one, "name before the code".to_owned(), Near::Before)
+            }
+            _ if left.names.is_empty() => Proof::Nobody(Doubt::Joined),
+            [] => Proof::Nobody(Doubt::SomebodyElse),
+            [_] => Proof::Nobody(Doubt::Foreign),
+            _ => Proof::Nobody(Doubt::Tie),
         }
     }
 
@@ -190,13 +231,16 @@ impl Reading<'_> {
 }
 
 /// The strongest evidence of one level; owners of the hit before others; a tie proves nobody.
-fn weigh(hit: &Hit, level: &[&Evidence], rival: Rival) -> Proof {
+fn weigh(hit: &Hit, level: &[&Evidence], rival: Rival, near: Near) -> Proof {
+    let silenced = !level.is_empty();
     let level: Vec<&Evidence> = level
         .iter()
         .copied()
         .filter(|e| rival == Rival::Nobody || e.strength != Strength::Identity)
         .collect();
-    let Some(best) = level.iter().map(|e| e.strength).min() else { return Proof::Nobody };
+    let Some(best) = level.iter().map(|e| e.strength).min() else {
+        return Proof::Nobody(if silenced { Doubt::Foreign } else { Doubt::NoEvidence });
+    };
     let strongest: BTreeSet<ProviderId> =
         level.iter().filter(|e| e.strength == best).map(|e| e.provider).collect();
     let owners_of = |set: &BTreeSet<ProviderId>| -> Vec<ProviderId> {
@@ -214,8 +258,9 @@ fn weigh(hit: &Hit, level: &[&Evidence], rival: Rival) -> Proof {
     match owners[..] {
         [one] if rivals.len() <= 1 || owners.len() == 1 => {
             let words = level.iter().find(|e| e.provider == one).map(|e| e.words.clone()).unwrap_or_default();
-            Proof::By(one, words)
+            Proof::By(one, words, near)
         }
-        _ => Proof::Nobody,
+        [] => Proof::Nobody(Doubt::SomebodyElse),
+        _ => Proof::Nobody(Doubt::Tie),
     }
 }

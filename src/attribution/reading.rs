@@ -5,11 +5,26 @@ use super::lexicon::Lexicon;
 use super::names::Field as Name;
 use super::position::http_status;
 use super::prose;
+use super::trace::Trace;
 use super::views::{Kind, NodeId, Views};
 use crate::catalogue::Catalogue;
 use crate::catalogue::compile::ProviderId;
 use crate::catalogue::schema::Needs;
 use crate::event::{Origin, Record};
+
+/// A marker of somebody who is not loaded, and where it stands.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    pub words: String,
+    pub node: NodeId,
+}
+
+/// An identity place: field or kind of place, and what stands there.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub key: String,
+    pub value: String,
+}
 
 pub struct Reading<'a> {
     pub catalogue: &'a Catalogue,
@@ -21,7 +36,9 @@ pub struct Reading<'a> {
     pub statuses: Vec<u16>,
     pub evidence: Vec<Evidence>,
     /// Markers of those who are not loaded, as words.
-    pub foreign: Vec<String>,
+    pub foreign: Vec<Mark>,
+    /// Every place that may name somebody: of a reading that is explained only.
+    pub named: Option<Vec<Named>>,
     /// The record may hold a name, logger or mapped service.
     pub(super) names_somebody: bool,
     /// It holds a text that only somebody who is not loaded writes.
@@ -31,7 +48,7 @@ pub struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub fn of(
+    pub fn of<T: Trace>(
         catalogue: &'a Catalogue,
         lexicon: &'a Lexicon,
         views: &'a Views,
@@ -47,6 +64,7 @@ impl<'a> Reading<'a> {
             statuses: Vec::new(),
             evidence: Vec::new(),
             foreign: Vec::new(),
+            named: T::ON.then(Vec::new),
             names_somebody: false,
             bears_foreign_text: false,
             mapped_tenants: Vec::new(),

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 
 use super::decide::Ruling;
 use super::hits::{Hit, What};
+use super::notes::Reason;
 use super::reading::Reading;
+use super::trace::Trace;
 use crate::catalogue::compile::{Class, ProviderId, RuleId};
 use crate::event::{Fault, Label, Role, Verdict, reserved};
 
@@ -221,10 +223,10 @@ impl Reading<'_> {
     }
 
     /// Hits that nobody proved: an ambiguous verdict for a shared or phrase literal, and for a word in an error-code field.
-    pub(super) fn leave_open(&self, open: &[&Hit], rulings: &mut Vec<Ruling>) {
+    pub(super) fn leave_open<T: Trace>(&self, open: &[&Hit], rulings: &mut Vec<Ruling>, trace: &mut T) {
         let technical = |h: &&&Hit| matches!(h.class, Class::Shared | Class::Phrase);
-        let codes: Vec<&&Hit> =
-            open.iter().filter(|h| h.what == What::Wire && (technical(h) || h.code_field)).collect();
+        let is_code = |h: &&&Hit| h.what == What::Wire && (technical(h) || h.code_field);
+        let codes: Vec<&&Hit> = open.iter().filter(is_code).collect();
         let texts: BTreeSet<&str> = codes.iter().map(|h| &*h.text).collect();
         for text in &texts {
             let same: Vec<&&&Hit> = codes.iter().filter(|h| h.text == *text).collect();
@@ -243,6 +245,11 @@ impl Reading<'_> {
         }
         let coded = !texts.is_empty() || open.iter().any(|h| h.what == What::Numbered);
         let counts = |h: &&&Hit| h.what == What::Numbered || (h.what == What::Message && !coded);
+        trace.see(|notes| {
+            for hit in open.iter().filter(|h| !is_code(h) && !(counts(h) && technical(h))) {
+                notes.let_go(hit, if technical(&hit) { Reason::CodeBeside } else { Reason::WordUnproven });
+            }
+        });
         for hit in open.iter().filter(|h| counts(h) && technical(h)) {
             let rules = hit.owners.iter().flat_map(|o| o.rules.iter());
             let candidates: Vec<Label> = rules.map(|&r| self.catalogue.candidate(r)).collect();

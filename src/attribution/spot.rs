@@ -5,7 +5,7 @@
 
 use super::hits::{Unit, last_name};
 use super::names::Field as Name;
-use super::position::Position;
+use super::position::{Nowhere, Position};
 use super::prose;
 use super::reading::Reading;
 use super::views::{Format, NodeId, Object, Text};
@@ -57,15 +57,15 @@ pub(super) enum Spot<'a, 't> {
 
 impl Spot<'_, '_> {
     /// Its error position, and whether the field is one of codes.
-    pub(super) fn position(&self, reading: &Reading<'_>, text: &[u8]) -> Option<(Position, bool)> {
+    pub(super) fn position(&self, reading: &Reading<'_>, text: &[u8]) -> Result<(Position, bool), Nowhere> {
         match self {
-            Spot::Field(f) => Some((f.position, f.object.fields[f.field].name.is(Name::CODE))),
+            Spot::Field(f) => Ok((f.position, f.object.fields[f.field].name.is(Name::CODE))),
             Spot::Prose { place, start, end } => {
                 let in_prose = reading.prose_position(place.node, text, *start, *end)?;
                 if place.parameter {
-                    return Some((Position::Outside, false));
+                    return Ok((Position::Outside, false));
                 }
-                Some((
+                Ok((
                     if in_prose == Position::Outside { place.field.unwrap_or(in_prose) } else { in_prose },
                     false,
                 ))

@@ -10,6 +10,7 @@ use regex::Regex;
 use super::evidence::Evidence;
 use super::hits::lossy;
 use super::reading::Reading;
+use super::trace::Trace;
 use super::views::{Format, NodeId};
 use crate::catalogue::compile::{Provider, ProviderId};
 use crate::event::{Label, TenantRefusal};
@@ -21,30 +22,49 @@ const FIELDS: [&str; 8] =
 const PATH: &[u8] = b"/tenants/";
 const TENANT_MAX: usize = 128;
 
+/// Which place named the tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source<'a> {
+    Field(&'a str),
+    StructuredData(&'a str),
+    Path,
+    Host,
+    Mapping,
+}
+
 /// The tenant, or why its value was refused.
-pub fn tenant(
+pub fn tenant<T: Trace>(
     reading: &Reading<'_>,
     providers: &[ProviderId],
     nearest: NodeId,
+    trace: &mut T,
 ) -> Result<Option<Label>, TenantRefusal> {
     let rule = providers.iter().find_map(|&p| reading.catalogue.providers[p].tenant_allow.as_ref());
-    let value = field(reading, providers, nearest)
-        .or_else(|| path(reading, providers))
-        .or_else(|| host(reading, providers, nearest))
-        .or_else(|| {
-            reading.mapped_tenants.iter().find(|(p, _)| providers.contains(p)).map(|(_, t)| t.clone())
-        });
-    value.map(|v| allowed(&v, rule).map(|()| Label::from(&*v))).transpose()
+    let mapped = || reading.mapped_tenants.iter().find(|(p, _)| providers.contains(p));
+    let found = field(reading, providers, nearest)
+        .or_else(|| Some((Source::Path, path(reading, providers)?)))
+        .or_else(|| Some((Source::Host, host(reading, providers, nearest)?)))
+        .or_else(|| Some((Source::Mapping, mapped()?.1.clone())));
+    let Some((source, value)) = found else {
+        trace.see(|notes| notes.tenant(None, Ok(())));
+        return Ok(None);
+    };
+    let allowed = allowed(&value, rule);
+    trace.see(|notes| notes.tenant(Some((&source, &value)), allowed));
+    allowed.map(|()| Some(Label::from(&*value)))
 }
 
 /// Nearest object first, then the rest of the record; the last one where a key repeats in an object.
-fn field(reading: &Reading<'_>, providers: &[ProviderId], nearest: NodeId) -> Option<String> {
+fn field<'a>(
+    reading: &Reading<'a>,
+    providers: &[ProviderId],
+    nearest: NodeId,
+) -> Option<(Source<'a>, String)> {
+    let catalogue = reading.catalogue;
     let views = reading.views;
-    let own = providers
-        .iter()
-        .flat_map(|&p| reading.catalogue.providers[p].tenant_fields.iter().map(String::as_str));
-    let names: Vec<&str> = FIELDS.into_iter().chain(own).collect();
-    let in_object = |node: NodeId| -> Option<String> {
+    let own = providers.iter().flat_map(|&p| catalogue.providers[p].tenant_fields.iter().map(String::as_str));
+    let names: Vec<&'a str> = FIELDS.into_iter().chain(own).collect();
+    let in_object = |node: NodeId| -> Option<(Source<'a>, String)> {
         let object = views
             .object_of(node)
             .filter(|o| !matches!(o.format, Format::Query | Format::Xml | Format::Envelope))?;
@@ -58,7 +78,7 @@ fn field(reading: &Reading<'_>, providers: &[ProviderId], nearest: NodeId) -> Op
             let value = lossy(views.slice(field.value?));
             let end =
                 if object.format == Format::Pairs { value.trim_end_matches(':').len() } else { value.len() };
-            Some(value[..end].to_owned())
+            Some((Source::Field(name), value[..end].to_owned()))
         })
     };
     let beside = |node: NodeId| {
@@ -72,13 +92,13 @@ fn field(reading: &Reading<'_>, providers: &[ProviderId], nearest: NodeId) -> Op
     near.or_else(|| (0..views.nodes.len()).find_map(in_object)).or_else(|| envelope(reading, &names))
 }
 
-fn envelope(reading: &Reading<'_>, names: &[&str]) -> Option<String> {
+fn envelope<'a>(reading: &Reading<'_>, names: &[&'a str]) -> Option<(Source<'a>, String)> {
     names.iter().find_map(|name| {
         let structured = reading.record.envelope.structured.iter().rev();
         structured
             .clone()
             .find(|(key, value)| key == name && !value.is_empty())
-            .map(|(_, value)| value.clone())
+            .map(|(_, value)| (Source::StructuredData(name), value.clone()))
     })
 }
 

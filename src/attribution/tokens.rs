@@ -6,15 +6,18 @@
 use std::collections::HashMap;
 
 use super::hits::{Finder, Hit, Own, What, lossy, trim_quotes};
+use super::notes::Reason;
+use super::noting::At;
 use super::position::Position;
 use super::prose;
 use super::reading::Reading;
 use super::spot::{Spot, TextAt, stands_beside};
+use super::trace::Trace;
 use crate::catalogue::compile::{Class, Kind, LiteralId, Role};
 use crate::catalogue::schema::Needs;
 use crate::matcher::{Found, token_bounded};
 
-impl Finder {
+impl<T: Trace> Finder<T> {
     /// Codes in running text.
     pub(super) fn tokens(&mut self, reading: &Reading<'_>, place: &TextAt<'_>, text: &[u8], found: &[Found]) {
         let is_token = |f: &&Found| reading.catalogue.literals[f.literal].kind == Kind::Token;
@@ -26,7 +29,16 @@ impl Finder {
             let listed = lists.iter().any(|(a, b)| *a <= f.start && f.start < *b);
             // A value that is a code as a whole was judged with its field.
             let is_value = whole_value == Some(&text[f.start..f.end]);
-            if inside_message || cut || listed || is_value {
+            let why_not = match () {
+                () if is_value => continue,
+                () if inside_message => Some(Reason::InMessage),
+                () if cut => Some(Reason::Cut),
+                () if listed => Some(Reason::Listed),
+                () => None,
+            };
+            if let Some(why) = why_not {
+                let at = At::Text(place.node, text, f.start, f.end);
+                self.trace.see(|notes| notes.dropped(reading, f.literal, at, why));
                 continue;
             }
             self.token(reading, f.literal, text, Spot::Prose { place, start: f.start, end: f.end });
@@ -36,11 +48,24 @@ impl Finder {
     /// One token with the owners that look for it in this place.
     pub(super) fn token(&mut self, reading: &Reading<'_>, id: LiteralId, text: &[u8], spot: Spot<'_, '_>) {
         let literal = &reading.catalogue.literals[id];
-        let Some((position, code_field)) = spot.position(reading, text) else { return };
+        let (position, code_field) = match spot.position(reading, text) {
+            Ok(found) => found,
+            Err(why) => {
+                let why = Reason::Nowhere(why);
+                self.trace.see(|notes| notes.dropped(reading, id, At::of(&spot, text), why));
+                return;
+            }
+        };
+        let mut why_not = Reason::NoForm;
         let mut by_role: HashMap<(What, bool), Hit> = HashMap::new();
         for owner in &literal.owners {
             let tentative = !reading.meets_at(owner.needs, owner.provider, spot.node(), spot.at());
-            let Some(endpoints) = spot.fits(reading, owner, position) else { continue };
+            let Some(endpoints) = spot.fits(reading, owner, position) else {
+                if position == Position::Outside {
+                    why_not = Reason::Outside;
+                }
+                continue;
+            };
             let what = match owner.role {
                 Role::Wire => What::Wire,
                 Role::Numbered => What::Numbered,
@@ -54,6 +79,7 @@ impl Finder {
             let everyday = owner.class == Class::Word
                 && ((position != Position::E3 && !fills) || spot.behind_status(text));
             if (what == What::Internal && wire_too) || everyday {
+                why_not = Reason::Everyday;
                 continue;
             }
             let hit = by_role.entry((what, tentative)).or_insert_with(|| Hit {
@@ -79,6 +105,10 @@ impl Finder {
         }
         let mut hits: Vec<Hit> = by_role.into_values().collect();
         hits.sort_by_key(|h| h.what);
+        if hits.is_empty() {
+            self.trace.see(|notes| notes.dropped(reading, id, At::of(&spot, text), why_not));
+        }
+        self.trace.see(|notes| hits.iter().for_each(|hit| notes.hit(reading, hit, At::of(&spot, text))));
         self.hits.extend(hits);
     }
 
@@ -107,12 +137,20 @@ impl Finder {
                 if value {
                     continue;
                 }
-                let Some(in_prose) = reading.prose_position(place.node, text, start, end) else { continue };
-                let position = place.field.unwrap_or(in_prose);
+                let at = At::Text(place.node, text, start, end);
+                let position = match reading.prose_position(place.node, text, start, end) {
+                    Ok(in_prose) => place.field.unwrap_or(in_prose),
+                    Err(why) => {
+                        let why = Reason::Nowhere(why);
+                        self.trace.see(|notes| notes.dropped_code(reading, syntax.provider, at, why));
+                        continue;
+                    }
+                };
                 if position == Position::Outside {
+                    self.trace.see(|notes| notes.dropped_code(reading, syntax.provider, at, Reason::Outside));
                     continue;
                 }
-                self.hits.push(Hit {
+                let hit = Hit {
                     what: What::Numbered,
                     text: lossy(&text[start..end]),
                     owners: vec![Own { provider: syntax.provider, rules: Vec::new(), endpoints: Vec::new() }],
@@ -126,7 +164,9 @@ impl Finder {
                     needs_proof: false,
                     tentative: false,
                     literal_chars: 0,
-                });
+                };
+                self.trace.see(|notes| notes.hit(reading, &hit, at));
+                self.hits.push(hit);
             }
         }
     }

@@ -48,6 +48,14 @@ pub fn files() -> &'static [RuleFile] {
     &FILES
 }
 
+/// The overlaps of their texts that somebody accepted; for a review only.
+pub fn accepted_overlaps() -> RuleFile {
+    RuleFile {
+        name: "builtin:accepted-overlaps.yaml".to_owned(),
+        text: Cow::Borrowed(include_str!("../../rules/accepted-overlaps.yaml")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

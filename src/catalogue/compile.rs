@@ -38,6 +38,7 @@ pub fn compile(rules: &Rules) -> Catalogue {
     for list in &rules.foreign {
         builder.foreign(&list.evidence);
     }
+    builder.out.sha256 = rules.sha256.as_str().into();
     builder.finish()
 }
 

@@ -4,11 +4,12 @@
 //! linted in full, and checked against the rest (ids, overlays). Reads no file: `config` brings the texts.
 
 use super::diagnostic::{Diagnostic, Diagnostics, Locator, SourceText, Step, nearest, quoted};
-use super::lint;
-use super::schema::{ForeignList, Overlay, Pack, SharedList};
+use super::schema::{AcceptedList, FileLine, ForeignList, Overlay, Pack, SharedList};
+use super::{digest, lint};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// One rule file, read by somebody else.
 #[derive(Debug, Clone)]
@@ -45,6 +46,7 @@ pub enum Document {
     Overlay(Overlay),
     Shared(SharedList),
     Foreign(ForeignList),
+    Accepted(AcceptedList),
 }
 
 impl Document {
@@ -52,7 +54,7 @@ impl Document {
     fn identity(&self) -> Option<String> {
         match self {
             Document::Pack(pack) => Some(format!("pack {}", pack_identity(pack))),
-            Document::Overlay(_) => None,
+            Document::Overlay(_) | Document::Accepted(_) => None,
             Document::Shared(list) => Some(format!("shared list {}", list.shared.id)),
             Document::Foreign(list) => Some(format!("foreign list {}", list.foreign.id)),
         }
@@ -63,6 +65,7 @@ impl Document {
             Document::Pack(_) | Document::Overlay(_) => "provider",
             Document::Shared(_) => "shared",
             Document::Foreign(_) => "foreign",
+            Document::Accepted(_) => "accepted",
         }
     }
 }
@@ -82,6 +85,12 @@ pub struct Rules {
     pub overlays: Vec<Overlay>,
     pub shared: Vec<SharedList>,
     pub foreign: Vec<ForeignList>,
+    /// Of the files, in hexadecimal: see `digest`.
+    pub sha256: String,
+    /// Where each pack comes from, in the order of `packs`.
+    pub pack_files: Vec<String>,
+    /// The same of `overlays`.
+    pub overlay_files: Vec<String>,
 }
 
 /// Whether a file is linted.
@@ -98,6 +107,7 @@ pub(super) struct Loaded<'f> {
     pub(super) document: Document,
     pub(super) at: Locator<'f>,
     pub(super) trust: Trust,
+    pub(super) is_builtin: bool,
 }
 
 /// The built-in files, and over them what an operator adds: an added pack or list replaces the built-in one of the same
@@ -108,14 +118,24 @@ pub fn load(builtin: &[RuleFile], added: &[RuleFile]) -> Result<Rules, Diagnosti
 
 /// The same, with a word about the built-in files: whether they are linted again.
 pub fn load_trusting(builtin: &[RuleFile], trust: Trust, added: &[RuleFile]) -> Result<Rules, Diagnostics> {
+    let rules = collect(load_all(builtin, trust, added)?);
+    Ok(Rules { sha256: digest::sha256(builtin.iter().chain(added)), ..rules })
+}
+
+/// The documents with their places.
+pub(super) fn load_all<'f>(
+    builtin: &'f [RuleFile],
+    trust: Trust,
+    added: &'f [RuleFile],
+) -> Result<Vec<Loaded<'f>>, Diagnostics> {
     let mut findings = Vec::new();
     let mut all = Vec::new();
     let mut unread = 0;
-    for (files, trust) in [(builtin, trust), (added, Trust::Checked)] {
+    for (files, trust, is_builtin) in [(builtin, trust, true), (added, Trust::Checked, false)] {
         let mut set = Vec::with_capacity(files.len());
         for file in files {
             match parse(file, trust, &mut findings) {
-                Some(loaded) => set.push(loaded),
+                Some(loaded) => set.push(Loaded { is_builtin, ..loaded }),
                 None => unread += 1,
             }
         }
@@ -128,7 +148,7 @@ pub fn load_trusting(builtin: &[RuleFile], trust: Trust, added: &[RuleFile]) -> 
             .for_each(|one| lint::document(one, &mut findings));
         lint::across(&all, unread > 0, &mut findings);
     }
-    if findings.is_empty() { Ok(collect(all)) } else { Err(Diagnostics::new(findings)) }
+    if findings.is_empty() { Ok(all) } else { Err(Diagnostics::new(findings)) }
 }
 
 /// One file, by the key that says what it is.
@@ -143,6 +163,8 @@ fn parse<'f>(file: &'f RuleFile, trust: Trust, findings: &mut Vec<Diagnostic>) -
         read(locator, Document::Shared)
     } else if keys.contains(&"foreign") {
         read(locator, Document::Foreign)
+    } else if keys.contains(&"accepted") {
+        read(locator, Document::Accepted)
     } else {
         findings.extend_from_slice(&locator.findings);
         if locator.findings.is_empty() {
@@ -151,7 +173,7 @@ fn parse<'f>(file: &'f RuleFile, trust: Trust, findings: &mut Vec<Diagnostic>) -
         return None;
     };
     findings.extend_from_slice(&at.findings);
-    Some(Loaded { name: &file.name, document: document?, at, trust })
+    Some(Loaded { name: &file.name, document: document?, at, trust, is_builtin: false })
 }
 
 fn read<'f, T: DeserializeOwned>(
@@ -166,7 +188,7 @@ fn no_kind(locator: &Locator<'_>) -> Diagnostic {
     if locator.is_empty() {
         return locator.finding(&[], "the file is empty".to_string(), None);
     }
-    const KINDS: [&str; 4] = ["provider", "overlay", "shared", "foreign"];
+    const KINDS: [&str; 5] = ["provider", "overlay", "shared", "foreign", "accepted"];
     let keys = locator.top_keys();
     let near = keys.iter().find_map(|key| nearest(key, KINDS).map(|kind| (*key, kind)));
     let message =
@@ -222,17 +244,55 @@ fn replace<'f>(all: &mut Vec<Loaded<'f>>, set: Vec<Loaded<'f>>) {
     }
 }
 
-fn collect(all: Vec<Loaded<'_>>) -> Rules {
+fn collect(mut all: Vec<Loaded<'_>>) -> Rules {
+    all.iter_mut().for_each(place_tests);
+    gather(all.into_iter().map(|one| (one.name, one.document)))
+}
+
+/// What [`collect`] gives, of documents that are still needed.
+pub(super) fn rules_of(all: &[Loaded<'_>]) -> Rules {
+    gather(all.iter().map(|one| (one.name, one.document.clone())))
+}
+
+fn gather<'f>(documents: impl Iterator<Item = (&'f str, Document)>) -> Rules {
     let mut rules = Rules::default();
-    for one in all {
-        match one.document {
-            Document::Pack(pack) => rules.packs.push(*pack),
-            Document::Overlay(overlay) => rules.overlays.push(overlay),
+    for (name, document) in documents {
+        match document {
+            Document::Pack(pack) => {
+                rules.packs.push(*pack);
+                rules.pack_files.push(name.to_owned());
+            }
+            Document::Overlay(overlay) => {
+                rules.overlays.push(overlay);
+                rules.overlay_files.push(name.to_owned());
+            }
             Document::Shared(list) => rules.shared.push(list),
             Document::Foreign(list) => rules.foreign.push(list),
+            Document::Accepted(_) => {}
         }
     }
     rules
+}
+
+/// Tells the inline tests where they stand.
+fn place_tests(one: &mut Loaded<'_>) {
+    let file: Arc<str> = one.name.into();
+    let at = |path: &[Step<'_>]| FileLine { file: Arc::clone(&file), line: one.at.place(path).0 };
+    match &mut one.document {
+        Document::Pack(pack) => {
+            for (n, rule) in pack.rules.iter_mut().enumerate() {
+                for (m, test) in rule.tests.iter_mut().enumerate() {
+                    test.place = at(&["rules".into(), n.into(), "tests".into(), m.into()]);
+                }
+            }
+        }
+        Document::Foreign(list) => {
+            for (m, test) in list.tests.iter_mut().enumerate() {
+                test.place = at(&["tests".into(), m.into()]);
+            }
+        }
+        Document::Overlay(_) | Document::Shared(_) | Document::Accepted(_) => {}
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,19 @@ pub struct Pattern {
     dot_optional: bool,
 }
 
+/// As a pack would write it; placeholders have lost their names.
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, piece) in self.pieces.iter().enumerate() {
+            if index > 0 {
+                f.write_str("{…}")?;
+            }
+            f.write_str(&String::from_utf8_lossy(piece))?;
+        }
+        Ok(())
+    }
+}
+
 impl Pattern {
     /// A text without placeholders.
     pub fn fixed(text: &str) -> Pattern {

@@ -8,6 +8,7 @@ mod either;
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The only value of `schema:` that this version reads.
 pub const SCHEMA: &str = "faultline.rules/v1";
@@ -396,6 +397,16 @@ pub struct InlineTest {
     pub code: Option<String>,
     #[serde(default)]
     pub tenant: Option<String>,
+    /// Where it stands; given by `load`.
+    #[serde(skip)]
+    pub place: FileLine,
+}
+
+/// A line of a file, from 1; 0 where nobody knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileLine {
+    pub file: Arc<str>,
+    pub line: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -439,6 +450,30 @@ pub struct ListHead {
     pub id: String,
     #[serde(default)]
     pub name: Option<String>,
+}
+
+/// Overlaps of texts that somebody looked at, for `check --lint`; the engine does not use it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptedList {
+    pub schema: String,
+    pub accepted: Vec<Accepted>,
+}
+
+/// Exactly one of `same`, `part` and `message`, each with its list.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Accepted {
+    /// A code of several `providers`.
+    pub same: Option<String>,
+    pub providers: Vec<String>,
+    /// A code that stands in the longer ones of `of`.
+    pub part: Option<String>,
+    pub of: Vec<String>,
+    /// `provider:code` whose message stands in a message or test line of those in `within`.
+    pub message: Option<String>,
+    pub within: Vec<String>,
+    pub why: Option<String>,
 }
 
 /// What operators add to a pack without touching it.

@@ -81,7 +81,8 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let pipeline = Pipeline::new(engine, settings.pipeline("classify", None, Join::Lines, Times::Arrival));
     let mut classifier = Classifier {
         pipeline,
-        record_bytes_max: settings.limits.line_bytes_max,
+        // A byte more than is judged says that there is more.
+        record_bytes_max: settings.limits.line_bytes_max + 1,
         separator: match options.separator {
             Separator::LineFeed => b'\n',
             Separator::Nul => 0,

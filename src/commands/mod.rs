@@ -5,11 +5,14 @@ pub mod escape;
 pub mod output;
 pub mod table;
 pub mod logging;
+mod reload;
 pub mod classify;
 pub mod scan;
 pub mod run;
 pub mod demo;
+pub mod explain;
 pub mod check;
+pub mod test;
 
 use std::io;
 use std::process::ExitCode;

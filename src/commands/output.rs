@@ -30,10 +30,10 @@ pub fn complain(message: fmt::Arguments<'_>) {
 /// The same for files that cannot be used: the first line begins with a place, as editors and people look for it.
 pub fn refuse(refused: &Refused) {
     match logging::is_json() {
-        true => tracing::error!("{refused}"),
+        true => tracing::error!("{refused}; nothing was started"),
         false => {
             let _ = write!(io::stderr().lock(), "{}", refused.findings);
-            print(format_args!("{}", refused.consequence()));
+            print(format_args!("{}; nothing was started", refused.consequence()));
         }
     }
 }

@@ -1,14 +1,14 @@
 //! `run`: the daemon on standard input or on files. What is wrong is said before anything is read.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 
 use super::escape::Escaped;
 use super::output::{bytes, complain, counted, grouped, say};
-use super::{Exit, Outcome, Trouble};
-use crate::config::{self, ListenAddress, Settings, SourceFrom, SourceSetting};
+use super::{Exit, Outcome, Trouble, reload};
+use crate::config::{self, Flags, ListenAddress, Settings, SourceFrom, SourceSetting};
 use crate::daemon::{self, Event, Feed, Finished, Parts};
 use crate::export::{self, Listeners, Shared};
 use crate::ledger::Totals;
@@ -17,12 +17,14 @@ use crate::source::Source;
 use crate::source::follow::FollowedFile;
 use crate::source::stdin::{self, Stdin};
 use crate::telemetry::Telemetry;
-use crate::worker::{self, Ended};
+use crate::worker::{self, Ended, EngineSlot};
 
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Copy standard input to standard output.
     pub tee: bool,
+    /// What the settings were made of: a reload makes them again.
+    pub flags: Flags,
 }
 
 pub fn run(settings: &Settings, options: &Options) -> Outcome {
@@ -30,10 +32,16 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let engine = config::build_engine(settings).map_err(Trouble::NotStarted)?;
     let (feeds, unreadable) = open(settings, options, &engine, &sources)?;
     let listeners = bind(&settings.web.listen_addresses).map_err(Trouble::NotStarted)?;
+    let shared = shared(settings, &engine);
+    let engines = EngineSlot::new(engine);
     let parts = Parts {
-        shared: shared(settings, &engine),
+        reload: reload::job(options.flags.clone(), settings.clone(), shared.clone(), engines.clone()),
+        shared,
         listeners,
+        telemetry_path: settings.web.telemetry_path.clone(),
+        has_lifecycle: settings.web.enable_lifecycle,
         feeds,
+        engines,
         clock: worker::real_clock(),
         linger: settings.web.linger,
         lifetime: None,
@@ -45,6 +53,13 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
 
 pub(super) fn not_started(error: io::Error) -> Trouble {
     Trouble::NotStarted(anyhow!(error).context("cannot start"))
+}
+
+/// Writes the settings in effect as a configuration file that gives them again; starts nothing.
+pub fn print_config(settings: &Settings) -> Outcome {
+    let text = config::print(settings).map_err(Trouble::NotStarted)?;
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(Exit::Done)
 }
 
 /// What to read; standard input where nothing else is named.
@@ -133,7 +148,8 @@ pub(super) fn bind(addresses: &[ListenAddress]) -> anyhow::Result<Listeners> {
 }
 
 pub(super) fn shared(settings: &Settings, engine: &Engine) -> Arc<Shared> {
-    Arc::new(Shared::new(settings.ledger(engine), Telemetry::of_this_build()))
+    let shared = Shared::new(settings.ledger(engine), Telemetry::of_this_build());
+    Arc::new(shared.with_openmetrics_created(settings.web.openmetrics_created))
 }
 
 pub(super) fn tell(event: &Event<'_>) {

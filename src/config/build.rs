@@ -1,15 +1,16 @@
 //! Settings → built parts: reads the configuration and the rule directories, compiles the engine.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::read::{self, Kind};
 use super::{Flags, Settings, include};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
-use crate::catalogue::load::{self, RuleFile};
-use crate::catalogue::{self, builtin};
+use crate::catalogue::load::{self, RuleFile, Rules};
+use crate::catalogue::{self, Catalogue, builtin};
 use crate::event::Origin;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, CatalogueInfo, Known, Ledger, WorstCase};
 use crate::pipeline::{Engine, Join, Options, Times};
 
 /// The settings of the file that the flags name and of what it includes, or the defaults; then the flags on top. Paths
@@ -34,7 +35,7 @@ fn refusal(what: &'static str, findings: Diagnostics) -> anyhow::Error {
     Refused { what, findings }.into()
 }
 
-/// Files that cannot be used. The findings come first, so that the first line names a place, and then what came of it.
+/// Files that cannot be used. The findings come first, so that the first line names a place.
 #[derive(Debug)]
 pub struct Refused {
     what: &'static str,
@@ -43,7 +44,7 @@ pub struct Refused {
 
 impl Refused {
     pub fn consequence(&self) -> String {
-        format!("the {} cannot be used; nothing was started", self.what)
+        format!("the {} cannot be used", self.what)
     }
 }
 
@@ -57,17 +58,20 @@ impl std::error::Error for Refused {}
 
 /// The engine of the built-in packs and of the rule files in `rules.dirs`.
 pub fn build_engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
-    let mut findings = Vec::new();
-    let added = read_rules(settings, &mut findings);
-    refuse("rules", findings)?;
-    let rules = load::load(builtin::files(), &added).map_err(|found| refusal("rules", found))?;
+    let rules = load_rules(&read_rules(&settings.rules.dirs)?)?;
     Ok(Arc::new(Engine::new(catalogue::compile(&rules))))
 }
 
-/// The rule files of all directories; what cannot be read is said, all at once.
-fn read_rules(settings: &Settings, findings: &mut Vec<Diagnostic>) -> Vec<RuleFile> {
+/// The built-in packs with `added` over them.
+pub fn load_rules(added: &[RuleFile]) -> anyhow::Result<Rules> {
+    load::load(builtin::files(), added).map_err(|found| refusal("rules", found))
+}
+
+/// The rule files of all directories. All that cannot be read is said at once.
+pub fn read_rules(dirs: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
+    let mut findings = Vec::new();
     let mut files = Vec::new();
-    for dir in &settings.rules.dirs {
+    for dir in dirs {
         match read::rule_paths(dir) {
             Ok(paths) => paths.iter().for_each(|path| match read::text(path, Kind::Regular) {
                 Ok(file) => files.push(file),
@@ -76,7 +80,34 @@ fn read_rules(settings: &Settings, findings: &mut Vec<Diagnostic>) -> Vec<RuleFi
             Err(found) => findings.extend(found.into_vec()),
         }
     }
-    files
+    refuse("rules", findings)?;
+    Ok(files)
+}
+
+/// Which rules an engine has; the version is the program's, as that of the rules in it.
+pub fn catalogue_info(engine: &Engine) -> CatalogueInfo {
+    CatalogueInfo { version: env!("CARGO_PKG_VERSION").into(), sha256: engine.catalogue.sha256.clone() }
+}
+
+fn known(catalogue: &Catalogue) -> Known {
+    let unknown: HashSet<_> = catalogue.syntaxes.iter().map(|syntax| syntax.provider).collect();
+    let errors: HashSet<_> =
+        catalogue.rules.iter().map(|rule| (rule.provider, &rule.category, &rule.code)).collect();
+    let codes: HashSet<_> = catalogue.rules.iter().map(|rule| (rule.provider, &rule.code)).collect();
+    let texts = catalogue.rules.iter().flat_map(|rule| std::iter::once(&rule.code).chain(&rule.wire));
+    Known {
+        providers: catalogue.providers.len(),
+        categories: catalogue.providers.iter().map(|provider| provider.categories.len()).sum(),
+        errors: errors.len(),
+        codes: codes.len(),
+        unknown: unknown.len(),
+        open: texts.collect::<HashSet<_>>().len(),
+    }
+}
+
+/// A path as overlays map it: whole, wherever the program was started.
+fn mappable(path: &Path) -> String {
+    std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }
 
 impl Settings {
@@ -87,14 +118,20 @@ impl Settings {
             times,
             line_bytes_max: self.limits.line_bytes_max,
             event_lines_max: self.limits.event_lines_max,
-            origin: Origin { path: path.map(|path| path.to_string_lossy().into_owned()), topic: None },
+            origin: Origin { path: path.map(mappable), topic: None },
             ..Options::new(source.into())
         }
     }
 
     /// Empty books: every known provider and category at 0.
     pub fn ledger(&self, engine: &Engine) -> Ledger {
-        Ledger::new(self.ledger_limits(), engine.catalogue.info.clone())
+        Ledger::exposed(self.ledger_limits(), engine.catalogue.info.clone(), self.metrics)
+            .with_catalogue(&catalogue_info(engine))
+    }
+
+    /// How large an exposition can get with these rules and this many sources.
+    pub fn series_worst_case(&self, catalogue: &Catalogue, sources: usize) -> WorstCase {
+        ledger::series_worst_case(self.ledger_limits(), known(catalogue), sources)
     }
 
     pub fn ledger_limits(&self) -> ledger::Limits {

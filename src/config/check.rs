@@ -7,9 +7,12 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::include::Places;
-use super::raw::{Raw, RawFormat, RawLevel, RawLimits, RawLog, RawSource, RawWeb};
+use super::raw::{
+    Raw, RawFormat, RawLevel, RawLimits, RawLog, RawMetrics, RawPreinit, RawSource, RawWeb, RawZeroFirst,
+};
 use super::{Limits, Log, LogFormat, LogLevel, Rules, Settings, SourceFrom, SourceSetting, Web, units};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics, Locator, Step, quoted, read_yaml, says_nothing};
+use crate::ledger::{Exposure, Preinit, ZeroFirst};
 
 /// The settings of a configuration text, or all that is wrong with it. `name` stands in the findings; what the text
 /// includes is not looked at, and paths stay as they are written.
@@ -71,6 +74,7 @@ impl Check<'_, '_> {
             log: log(&raw.log, base.log),
             web: self.web(raw.web, base.web),
             sources: self.sources(raw.sources, base.sources),
+            metrics: metrics(&raw.metrics, base.metrics),
             limits: self.limits(&raw.limits, base.limits),
             rules: self.rules(raw.rules.dirs, base.rules),
         }
@@ -94,6 +98,14 @@ impl Check<'_, '_> {
                 }
             }
         }
+        if let Some(path) = &raw.telemetry_path {
+            match units::parse_telemetry_path(path) {
+                Ok(path) => web.telemetry_path = path,
+                Err(why) => self.find(&["web".into(), "telemetry_path".into()], why, None),
+            }
+        }
+        web.enable_lifecycle = raw.enable_lifecycle.unwrap_or(web.enable_lifecycle);
+        web.openmetrics_created = raw.openmetrics_created.unwrap_or(web.openmetrics_created);
         if let Some(linger) = &raw.linger {
             match units::parse_duration(linger) {
                 Ok(duration) => web.linger = duration,
@@ -219,6 +231,20 @@ impl Check<'_, '_> {
         if !self.locator.is_tainted(path) {
             self.findings.push(self.locator.finding(path, message.to_string(), hint));
         }
+    }
+}
+
+fn metrics(raw: &RawMetrics, default: Exposure) -> Exposure {
+    Exposure {
+        zero_first: raw.zero_first.map_or(default.zero_first, |mode| match mode {
+            RawZeroFirst::Scrapers => ZeroFirst::Scrapers,
+            RawZeroFirst::Always => ZeroFirst::Always,
+            RawZeroFirst::Never => ZeroFirst::Never,
+        }),
+        preinit: raw.preinit.map_or(default.preinit, |mode| match mode {
+            RawPreinit::Categories => Preinit::Categories,
+            RawPreinit::Codes => Preinit::Codes,
+        }),
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! `raw` is the text's shape, `check` turns it into settings and reports every error at once, `units` reads sizes,
 //! durations and addresses; `read` opens files, `include` follows them to a whole configuration and `build` makes the
-//! engine. The documented file is `deploy/faultline.yaml`.
+//! engine. `changes` tells what a reload can put into effect, `print` writes settings as the text that gives them. The
+//! documented file is `deploy/faultline.yaml`.
 
 mod raw;
 mod check;
@@ -11,6 +12,8 @@ mod units;
 pub mod read;
 pub mod include;
 mod build;
+mod changes;
+mod print;
 #[cfg(test)]
 mod tests;
 
@@ -18,13 +21,20 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use build::{Refused, build_engine, load};
+use crate::ledger::Exposure;
+
+pub use build::{Refused, build_engine, catalogue_info, load, load_rules, read_rules};
+pub use changes::Changes;
 pub use check::parse;
-pub use units::{ListenAddress, parse_duration};
+pub use print::print;
+pub use units::{ListenAddress, parse_duration, parse_telemetry_path};
 
 /// Where `/metrics` is served unless something else is said.
 pub const LISTEN_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 10510);
+
+/// Path of the metrics unless something else is said.
+pub const TELEMETRY_PATH: &str = "/metrics";
 
 /// How often a worker hands over what it counted.
 pub const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -36,6 +46,8 @@ pub struct Settings {
     pub web: Web,
     /// Empty: standard input.
     pub sources: Vec<SourceSetting>,
+    /// What scrapers see before the first error.
+    pub metrics: Exposure,
     pub limits: Limits,
     pub rules: Rules,
 }
@@ -63,6 +75,12 @@ pub enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Web {
     pub listen_addresses: Vec<ListenAddress>,
+    /// Where the metrics are.
+    pub telemetry_path: String,
+    /// `POST /-/reload` and `POST /-/quit` do what they say.
+    pub enable_lifecycle: bool,
+    /// OpenMetrics says when each counter began.
+    pub openmetrics_created: bool,
     /// How long to go on serving after the end of all input.
     pub linger: Duration,
 }
@@ -122,8 +140,15 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             log: Log { level: LogLevel::Info, format: LogFormat::Text },
-            web: Web { listen_addresses: vec![LISTEN_ADDRESS.into()], linger: Duration::ZERO },
+            web: Web {
+                listen_addresses: vec![LISTEN_ADDRESS.into()],
+                telemetry_path: TELEMETRY_PATH.to_owned(),
+                enable_lifecycle: false,
+                openmetrics_created: false,
+                linger: Duration::ZERO,
+            },
             sources: Vec::new(),
+            metrics: Exposure::default(),
             limits: Limits {
                 line_bytes_max: 1024 * 1024,
                 event_lines_max: 512,
@@ -144,6 +169,9 @@ pub struct Flags {
     pub log_level: Option<LogLevel>,
     pub log_format: Option<LogFormat>,
     pub listen_addresses: Vec<ListenAddress>,
+    pub telemetry_path: Option<String>,
+    pub enable_lifecycle: Option<bool>,
+    pub openmetrics_created: Option<bool>,
     pub linger: Option<Duration>,
     pub inputs: Vec<PathBuf>,
     pub rules_dirs: Vec<PathBuf>,
@@ -153,6 +181,9 @@ impl Settings {
     pub fn overridden_by(mut self, flags: &Flags) -> Settings {
         self.log.level = flags.log_level.unwrap_or(self.log.level);
         self.log.format = flags.log_format.unwrap_or(self.log.format);
+        self.web.telemetry_path = flags.telemetry_path.clone().unwrap_or(self.web.telemetry_path);
+        self.web.enable_lifecycle = flags.enable_lifecycle.unwrap_or(self.web.enable_lifecycle);
+        self.web.openmetrics_created = flags.openmetrics_created.unwrap_or(self.web.openmetrics_created);
         self.web.linger = flags.linger.unwrap_or(self.web.linger);
         if !flags.listen_addresses.is_empty() {
             self.web.listen_addresses = flags.listen_addresses.clone();

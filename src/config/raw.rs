@@ -9,6 +9,7 @@ pub(super) struct Raw {
     pub log: RawLog,
     pub web: RawWeb,
     pub sources: Vec<RawSource>,
+    pub metrics: RawMetrics,
     pub limits: RawLimits,
     pub rules: RawRules,
 }
@@ -40,6 +41,9 @@ pub(super) enum RawFormat {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawWeb {
     pub listen_addresses: Option<Vec<String>>,
+    pub telemetry_path: Option<String>,
+    pub enable_lifecycle: Option<bool>,
+    pub openmetrics_created: Option<bool>,
     pub linger: Option<String>,
 }
 
@@ -50,6 +54,28 @@ pub(super) struct RawSource {
     pub name: Option<String>,
     pub stdin: Option<bool>,
     pub file: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawMetrics {
+    pub zero_first: Option<RawZeroFirst>,
+    pub preinit: Option<RawPreinit>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawZeroFirst {
+    Scrapers,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawPreinit {
+    Categories,
+    Codes,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -73,21 +73,37 @@ fn bytes(path: &Path, bytes_max: u64, kind: Kind) -> Result<Vec<u8>, Diagnostics
 
 /// Every `*.yaml` and `*.yml` right in the directory, by name; files with a leading dot are left out.
 pub fn rule_paths(dir: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
-    paths(dir).map_err(|error| about(dir, reason(&error)).into())
+    paths(dir, &|path| is_named(path, &["yaml", "yml"]))
 }
 
-fn paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if is_yaml && !is_hidden && !path.is_dir() {
-            paths.push(path);
+/// The same and case files.
+pub fn test_paths(dir: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
+    paths(dir, &|path| is_named(path, &["yaml", "yml"]) || is_cases(path))
+}
+
+/// `*.jsonl`
+pub fn is_cases(path: &Path) -> bool {
+    is_named(path, &["jsonl"])
+}
+
+fn is_named(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().is_some_and(|extension| extensions.iter().any(|one| extension == *one))
+}
+
+fn paths(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Diagnostics> {
+    let list = || -> io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(dir)? {
+            let path = entry?.path();
+            let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            if wanted(&path) && !is_hidden && !path.is_dir() {
+                paths.push(path);
+            }
         }
-    }
-    paths.sort();
-    Ok(paths)
+        paths.sort();
+        Ok(paths)
+    };
+    list().map_err(|error| about(dir, reason(&error)).into())
 }
 
 /// That a file is there and is no directory; it is not opened.

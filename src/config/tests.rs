@@ -1,6 +1,7 @@
 //! What a configuration may say, what is refused with place and hint, and that the example equals the defaults.
 
 use super::*;
+use crate::ledger::{Preinit, ZeroFirst};
 
 const EXAMPLE: &str = include_str!("../../deploy/faultline.yaml");
 
@@ -31,19 +32,24 @@ fn a_file_of_comments_is_the_defaults() {
 
 #[test]
 fn all_values_are_taken() {
-    let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1', 'localhost:2'], linger: 30s}\n\
+    let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1', 'localhost:2'], linger: 30s, \
+        telemetry_path: /a/metrics, enable_lifecycle: true, openmetrics_created: true}\n\
         sources:\n  - {file: /var/log/a.log, name: app}\n  - {stdin: true}\n\
+        metrics: {zero_first: always, preinit: codes}\n\
         limits: {line_bytes_max: 64KiB, event_lines_max: 7, tenants_max: 5, series_max: 200, sources_max: 3, expansion_ratio_max: 9}\n\
         rules: {dirs: [/etc/faultline/rules]}\n";
     let settings = parse("f", text).unwrap();
     assert_eq!(settings.log, Log { level: LogLevel::Debug, format: LogFormat::Json });
     assert_eq!(settings.web.linger, Duration::from_secs(30));
+    assert_eq!(settings.web.telemetry_path, "/a/metrics");
+    assert!(settings.web.enable_lifecycle && settings.web.openmetrics_created);
     assert_eq!(
         settings.web.listen_addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [":1", "localhost:2"]
     );
     let app = SourceSetting { name: "app".into(), from: SourceFrom::File("/var/log/a.log".into()) };
     assert_eq!(settings.sources, [app, SourceSetting::stdin()]);
+    assert_eq!(settings.metrics, Exposure { zero_first: ZeroFirst::Always, preinit: Preinit::Codes });
     let limits = Limits {
         line_bytes_max: 65536,
         event_lines_max: 7,
@@ -58,11 +64,15 @@ fn all_values_are_taken() {
 
 #[test]
 fn every_wrong_value_is_reported_with_its_place() {
-    let text = "web:\n  listen_addresses: ['nowhere']\n  linger: soon\nsources:\n  - {file: a, stdin: true}\n  - {file: b}\n  \
+    let text = "web:\n  listen_addresses: ['nowhere']\n  linger: soon\n  telemetry_path: /-/metrics\nsources:\n  - {file: a, stdin: true}\n  - {file: b}\n  \
         - {file: c, name: b}\nlimits:\n  line_bytes_max: 3\n  tenants_max: 99999999\n";
     let findings = parse("f.yaml", text).unwrap_err();
     let places: Vec<(usize, usize)> = findings.iter().map(|finding| (finding.line, finding.column)).collect();
-    assert_eq!(places.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 5, 7, 9, 10], "{findings}");
+    assert_eq!(
+        places.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+        [2, 3, 4, 6, 8, 10, 11],
+        "{findings}"
+    );
     assert!(places.iter().all(|(_, column)| *column > 1), "{findings}");
 }
 
@@ -77,9 +87,16 @@ fn unknown_settings_are_refused_with_a_hint() {
 
 #[test]
 fn flags_beat_the_file() {
-    let file = parse("f", "web: {linger: 1s}\nsources: [{stdin: true}]\nlog: {level: error}\n").unwrap();
+    let file = parse(
+        "f",
+        "web: {linger: 1s, telemetry_path: /a, enable_lifecycle: true, openmetrics_created: true}\n\
+        sources: [{stdin: true}]\nlog: {level: error}\n",
+    )
+    .unwrap();
     let flags = Flags {
         linger: Some(Duration::from_secs(2)),
+        telemetry_path: Some("/b".into()),
+        enable_lifecycle: Some(false),
         inputs: vec!["a.log".into(), "-".into()],
         listen_addresses: vec![":0".parse().unwrap()],
         ..Flags::default()
@@ -87,6 +104,216 @@ fn flags_beat_the_file() {
     let settings = file.overridden_by(&flags);
     assert_eq!(settings.web.linger, Duration::from_secs(2));
     assert_eq!(settings.log.level, LogLevel::Error);
+    assert_eq!(settings.web.telemetry_path, "/b");
+    assert!(!settings.web.enable_lifecycle && settings.web.openmetrics_created);
     assert_eq!(settings.web.listen_addresses[0].to_string(), ":0");
     assert_eq!(settings.sources, [SourceSetting::of_path("a.log".into()), SourceSetting::stdin()]);
+}
+
+#[test]
+fn the_worst_case_of_the_built_in_rules_holds_what_is_there_from_the_start() {
+    let settings = Settings::default();
+    let engine = build_engine(&settings).unwrap();
+    let metrics = settings.series_worst_case(&engine.catalogue, 1).metrics;
+    let of = |name| metrics.iter().find(|(metric, _)| *metric == name).unwrap().1;
+    let codes = engine.catalogue.info.len();
+    assert_eq!(of("faultline_code_info"), codes);
+    assert!(of("faultline_errors_total") > codes && of("faultline_errors_total") < 10_000);
+    assert_eq!(of("faultline_tenants_affected"), 5 * 3);
+    assert_eq!(of("faultline_lines_total"), 1);
+    assert_eq!(engine.catalogue.sha256.len(), 64);
+}
+
+#[test]
+fn what_changed_is_named_and_what_can_wait_for_no_restart_is_taken() {
+    let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1'], linger: 30s, telemetry_path: /a, \
+        enable_lifecycle: true, openmetrics_created: true}\nmetrics: {zero_first: never, preinit: codes}\nsources: [{stdin: true}]\n\
+        limits: {line_bytes_max: 64KiB, event_lines_max: 7, tenants_max: 5, series_max: 200, sources_max: 3, expansion_ratio_max: 9}\n\
+        rules: {dirs: [/etc/faultline/rules]}\n";
+    let (old, new) = (Settings::default(), parse("f", text).unwrap());
+    assert_eq!(old.changes(&old), Changes::default());
+    let changes = old.changes(&new);
+    let at_restart = [
+        "web.listen_addresses",
+        "web.telemetry_path",
+        "web.enable_lifecycle",
+        "web.openmetrics_created",
+        "web.linger",
+        "metrics.zero_first",
+        "metrics.preinit",
+        "sources",
+        "limits.line_bytes_max",
+        "limits.event_lines_max",
+    ];
+    assert_eq!(changes.at_restart, at_restart);
+    let all = changes.at_once.len() + changes.at_restart.len();
+    assert_eq!(all, 17, "{changes:?}");
+    let adopted = old.adopting(new.clone());
+    assert_eq!(adopted.changes(&new), Changes { at_once: Vec::new(), at_restart: at_restart.to_vec() });
+}
+
+#[test]
+fn each_setting_is_a_change_by_the_name_that_the_file_gives_it() {
+    let of = |text: &str| Settings::default().changes(&parse("f", text).unwrap());
+    for (section, setting, value) in [
+        ("log", "level", "warn"),
+        ("log", "format", "json"),
+        ("web", "listen_addresses", "[':1']"),
+        ("web", "telemetry_path", "/a"),
+        ("web", "enable_lifecycle", "true"),
+        ("web", "openmetrics_created", "true"),
+        ("web", "linger", "1s"),
+        ("metrics", "zero_first", "always"),
+        ("metrics", "preinit", "codes"),
+        ("limits", "line_bytes_max", "2KiB"),
+        ("limits", "event_lines_max", "1"),
+        ("limits", "tenants_max", "1"),
+        ("limits", "series_max", "101"),
+        ("limits", "sources_max", "1"),
+        ("limits", "expansion_ratio_max", "1"),
+        ("rules", "dirs", "[x]"),
+    ] {
+        let Changes { at_once, at_restart } = of(&format!("{section}: {{{setting}: {value}}}\n"));
+        assert_eq!([at_once, at_restart].concat(), [format!("{section}.{setting}")]);
+    }
+    assert_eq!(of("sources: [{stdin: true}]").at_restart, ["sources"]);
+}
+
+#[test]
+fn the_defaults_are_printed_as_settings_that_the_example_has() {
+    let text = print(&Settings::default()).unwrap();
+    assert_eq!(parse("f", &text).unwrap(), Settings::default());
+    let names = |text: &str| -> Vec<String> {
+        let key = |line: &str| Some(line.trim().split_once(':')?.0.to_owned());
+        text.lines().filter(|line| !line.trim().starts_with(['#', '-'])).filter_map(key).collect()
+    };
+    let (printed, shown) = (names(&text), names(EXAMPLE));
+    assert!(printed.len() > 10 && printed.iter().all(|name| shown.contains(name)), "{printed:?} {shown:?}");
+}
+
+#[test]
+fn settings_that_no_file_can_say_are_not_printed_as_others() {
+    use std::os::unix::ffi::OsStrExt;
+    let no_text = PathBuf::from(std::ffi::OsStr::from_bytes(b"/a\xff.log"));
+    let no_name = SourceSetting { name: "n".repeat(200), from: SourceFrom::Stdin };
+    let twice = ["/x/a.log", "/x/./a.log"].map(|path| SourceSetting::of_path(path.into()));
+    for sources in [vec![SourceSetting::of_path(no_text)], vec![no_name], twice.into()] {
+        let settings = Settings { sources, ..Settings::default() };
+        assert!(print(&settings).is_err(), "{settings:?}");
+    }
+}
+
+mod printing {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn log() -> impl Strategy<Value = Log> {
+        use LogFormat::*;
+        use LogLevel::*;
+        let level = prop::sample::select(vec![Debug, Info, Warn, Error]);
+        (level, prop::sample::select(vec![Text, Json])).prop_map(|(level, format)| Log { level, format })
+    }
+
+    fn web() -> impl Strategy<Value = Web> {
+        let address = prop_oneof![
+            any::<std::net::SocketAddr>().prop_map(|address| match address {
+                // A scope is no part of what a file says.
+                std::net::SocketAddr::V6(v6) => std::net::SocketAddr::from((*v6.ip(), v6.port())),
+                v4 => v4,
+            }
+            .into()),
+            ("[a-z\"\\\\#%&'*!|{}-]{0,12}", any::<u16>()).prop_map(|(host, port)| format!("{host}:{port}")
+                .parse::<ListenAddress>()
+                .expect("it is one")),
+        ];
+        let linger = any::<(u32, u32)>()
+            .prop_map(|(seconds, nanos)| Duration::new(seconds.into(), nanos % 1_000_000_000));
+        let path = "(/[a-z$&'()*+,;=:@!~_-][a-z.$&'()*+,;=:@!~_-]{0,9}){1,3}"
+            .prop_filter("it is taken", |path| parse_telemetry_path(path).is_ok());
+        (prop::collection::vec(address, 1..4), path, any::<[bool; 2]>(), linger).prop_map(
+            |(listen_addresses, telemetry_path, [enable_lifecycle, openmetrics_created], linger)| Web {
+                listen_addresses,
+                telemetry_path,
+                enable_lifecycle,
+                openmetrics_created,
+                linger,
+            },
+        )
+    }
+
+    fn metrics() -> impl Strategy<Value = Exposure> {
+        use crate::ledger::{Preinit, ZeroFirst};
+        let zero_first = prop::sample::select(vec![ZeroFirst::Scrapers, ZeroFirst::Always, ZeroFirst::Never]);
+        (zero_first, prop::sample::select(vec![Preinit::Categories, Preinit::Codes]))
+            .prop_map(|(zero_first, preinit)| Exposure { zero_first, preinit })
+    }
+
+    /// Absolute and in normal form, which is what comes out.
+    fn path() -> impl Strategy<Value = PathBuf> {
+        "(/[a-zé🦀 :#'\"\\\\{}\\[\\],&*!|>%@`~\t\n\u{85}\u{feff}-]{1,12}){1,4}".prop_map(PathBuf::from)
+    }
+
+    fn sources() -> impl Strategy<Value = Vec<SourceSetting>> {
+        let from = prop_oneof![Just(SourceFrom::Stdin), path().prop_map(SourceFrom::File)];
+        let source = (from, "[a-zé🦀 :#'\"\\\\{},&*!|>%@`~\u{feff}-]{1,30}")
+            .prop_map(|(from, name)| SourceSetting { name, from });
+        prop::collection::vec(source, 0..5).prop_map(|mut sources| {
+            let mut froms: Vec<SourceFrom> = Vec::new();
+            let mut names: Vec<String> = Vec::new();
+            sources.retain(|source| {
+                let is_new = !froms.contains(&source.from) && !names.contains(&source.name);
+                froms.push(source.from.clone());
+                names.push(source.name.clone());
+                is_new
+            });
+            sources
+        })
+    }
+
+    fn limits() -> impl Strategy<Value = Limits> {
+        let bytes = prop_oneof![1024_usize..=64 << 20, (1_usize..=64).prop_map(|mebi| mebi << 20)];
+        (
+            bytes,
+            1_usize..=100_000,
+            0_usize..=1_000_000,
+            100_usize..=10_000_000,
+            1_usize..=1_000_000,
+            1_u64..=1_000_000,
+        )
+            .prop_map(
+                |(
+                    line_bytes_max,
+                    event_lines_max,
+                    tenants_max,
+                    series_max,
+                    sources_max,
+                    expansion_ratio_max,
+                )| {
+                    Limits {
+                        line_bytes_max,
+                        event_lines_max,
+                        tenants_max,
+                        series_max,
+                        sources_max,
+                        expansion_ratio_max,
+                    }
+                },
+            )
+    }
+
+    fn rules() -> impl Strategy<Value = Rules> {
+        prop::collection::hash_set(path(), 0..4).prop_map(|dirs| Rules { dirs: dirs.into_iter().collect() })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_gives_the_same_settings_again(
+            (log, web, metrics, sources, limits, rules) in
+                (log(), web(), metrics(), sources(), limits(), rules()),
+        ) {
+            let settings = Settings { log, web, metrics, sources, limits, rules };
+            let text = print(&settings).map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
+            prop_assert_eq!(parse("f", &text).unwrap(), settings);
+        }
+    }
 }

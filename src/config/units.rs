@@ -6,6 +6,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::catalogue::diagnostic::quoted;
+use crate::export::check_telemetry_path;
+
 /// `host:port`, or `:port` for all addresses of the machine. Names are looked up when it is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenAddress {
@@ -76,14 +79,22 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     if text.trim() == "0" {
         return Ok(Duration::ZERO);
     }
-    let wrong = || format!("`{text}` is no duration; write 30s, 5m or 1h30m");
+    let wrong = || format!("{} is no duration; write 30s, 5m or 1h30m", quoted(text));
     let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     Duration::try_from(duration).map_err(|_| wrong())
 }
 
+/// A path for the metrics: `/metrics`, `/service/metrics`.
+pub fn parse_telemetry_path(text: &str) -> Result<String, String> {
+    match check_telemetry_path(text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(why) => Err(format!("{} cannot be the path of the metrics: {why}", quoted(text))),
+    }
+}
+
 /// `1048576`, `64KiB`, `1 MiB`, `1GiB`; `k`, `M` and `G` (also with `B`) are powers of 1000.
 pub(super) fn parse_size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is no size; write a number of bytes, or 64KiB, 1MiB");
+    let wrong = || format!("{} is no size; write a number of bytes, or 64KiB, 1MiB", quoted(text));
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..digits].parse().map_err(|_| wrong())?;

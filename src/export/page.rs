@@ -6,14 +6,14 @@ use std::fmt::Write;
 use crate::ledger::Ledger;
 
 /// A whole HTML document.
-pub(super) fn landing(version: &str, ledger: &Ledger) -> String {
+pub(super) fn landing(version: &str, telemetry_path: &str, ledger: &Ledger) -> String {
     let mut html = String::from(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>faultline</title></head>\n<body>\n",
     );
     let totals = ledger.totals();
     write!(
         html,
-        "<h1>faultline {}</h1>\n<ul>\n<li><a href=\"/metrics\">/metrics</a></li>\n\
+        "<h1>faultline {}</h1>\n<ul>\n<li><a href=\"{path}\">{path}</a></li>\n\
          <li><a href=\"/-/healthy\">/-/healthy</a></li>\n<li><a href=\"/-/ready\">/-/ready</a></li>\n</ul>\n\
          <p>{} errors, {} ambiguous, {} foreign, {} tenants.</p>\n\
          <table>\n<tr><th>source</th><th>up</th><th>lines</th><th>matched</th></tr>\n",
@@ -22,6 +22,7 @@ pub(super) fn landing(version: &str, ledger: &Ledger) -> String {
         totals.ambiguous,
         totals.foreign,
         totals.tenants,
+        path = Escaped(telemetry_path),
     )
     .expect("a String takes any text");
     for source in ledger.sources() {
@@ -65,11 +66,12 @@ mod tests {
     fn a_source_cannot_bring_its_own_tags() {
         let mut ledger = Ledger::new(Limits::default(), CodeBook::default());
         ledger.open_source("<script>alert('&\"')</script>");
-        let html = landing("1", &ledger);
+        let html = landing("1", "/a/metrics", &ledger);
         assert!(
             html.contains("<td>&lt;script&gt;alert(&#39;&amp;&quot;&#39;)&lt;/script&gt;</td>"),
             "{html}"
         );
         assert!(!html.contains("<script"), "{html}");
+        assert!(html.contains("<a href=\"/a/metrics\">/a/metrics</a>"), "{html}");
     }
 }

@@ -1,16 +1,22 @@
 //! What the shell, the workers and the server hold in common: the ledger behind its lock, telemetry, readiness.
 //!
-//! Workers lock the ledger for the time of a commit, a scrape for the time of rendering (label blocks are ready, so
-//! that 100,000 series take some milliseconds). Scrapes that wait at the same time share one rendering, so that any
-//! number of them ask for the lock no more often than one after the other would.
+//! Workers lock the ledger for the time of a commit, a scrape for the time that its rows take to write (label blocks are
+//! ready, so that 100,000 series take some milliseconds), not for telemetry and not for compression. The event loop never
+//! waits for it: what scrapers have fetched is written down beside it and handed in by the next who holds it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::body::Bytes;
+use tokio::sync::oneshot;
 
-use super::exposition::encode_ledger;
-use crate::ledger::Ledger;
+use super::ask::Ask;
+use super::exposition::{View, Writer};
+use super::fetch::{AnswerBody, Receipt};
+use super::press::{Job, Press, Printed};
+use super::sheets::gzip;
+use crate::event::Millis;
+use crate::ledger::{Births, Ledger, Reader};
 use crate::telemetry::Telemetry;
 
 #[derive(Debug)]
@@ -18,11 +24,23 @@ pub struct Shared {
     ledger: Mutex<Ledger>,
     pub telemetry: Telemetry,
     is_ready: AtomicBool,
-    /// Renderings begun so far.
-    renderings: AtomicU64,
-    rendered: tokio::sync::Mutex<Bytes>,
-    bytes_expected: AtomicUsize,
+    has_created: bool,
+    press: Press,
+    /// Of answers that were fetched, until somebody who holds the ledger hands them in.
+    receipts: Mutex<Vec<(Reader, Births)>>,
 }
+
+/// What is said to an [`Ask`].
+pub struct Answer {
+    pub content_type: &'static str,
+    /// The value of `Content-Encoding`, if there is one.
+    pub content_encoding: Option<&'static str>,
+    pub body: AnswerBody,
+}
+
+/// Rendering failed, which it never should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unrendered;
 
 impl Shared {
     /// Not ready yet.
@@ -31,16 +49,29 @@ impl Shared {
             ledger: Mutex::new(ledger),
             telemetry,
             is_ready: AtomicBool::new(false),
-            renderings: AtomicU64::new(0),
-            rendered: tokio::sync::Mutex::default(),
-            bytes_expected: AtomicUsize::new(0),
+            has_created: false,
+            press: Press::default(),
+            receipts: Mutex::default(),
         }
+    }
+
+    /// Whether OpenMetrics has a line for the birth of each counter's series. By default not: scrapers that do not know
+    /// what it is keep it as a series.
+    pub fn with_openmetrics_created(self, has_created: bool) -> Shared {
+        Shared { has_created, ..self }
     }
 
     /// Hold it for a commit or a look, never across a wait. A holder that panicked leaves a ledger that is still whole
     /// row by row, which is better than none.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// [`Ledger::tick`], with what was fetched before it.
+    pub fn tick(&self, now: Millis) {
+        let mut ledger = self.ledger();
+        self.hand_in_receipts(&mut ledger);
+        ledger.tick(now);
     }
 
     pub fn set_ready(&self, is_ready: bool) {
@@ -51,53 +82,85 @@ impl Shared {
         self.is_ready.load(Ordering::Acquire)
     }
 
-    /// A whole exposition, rendered after the call began: never older than what was committed before it.
-    pub async fn exposition(&self) -> Bytes {
-        let begun_before = self.renderings.load(Ordering::SeqCst);
-        let mut rendered = self.rendered.lock().await;
-        if self.renderings.load(Ordering::SeqCst) == begun_before {
-            self.renderings.fetch_add(1, Ordering::SeqCst);
-            *rendered = self.render();
+    /// A whole exposition, rendered after the call began: never older than what was committed before it. Runs on tokio.
+    pub async fn scrape(self: &Arc<Self>, ask: Ask) -> Result<Answer, Unrendered> {
+        let (reply, printed) = oneshot::channel();
+        if self.press.enter(Job { ask: ask.clone(), reply }) {
+            let shared = self.clone();
+            drop(tokio::task::spawn_blocking(move || shared.print()));
         }
-        rendered.clone()
+        let printed = printed.await.map_err(|_| Unrendered)?;
+        Ok(Answer {
+            content_type: ask.format.content_type(),
+            content_encoding: ask.is_gzip.then_some("gzip"),
+            body: AnswerBody::of_sheets(printed.sheets.clone(), self.receipt(ask, printed)),
+        })
     }
 
-    fn render(&self) -> Bytes {
-        let mut text = String::with_capacity(self.bytes_expected.load(Ordering::Relaxed));
-        encode_ledger(&self.ledger(), &mut text);
-        self.telemetry.encode(&mut text);
-        self.bytes_expected.store(text.len() + text.len() / 8, Ordering::Relaxed);
-        Bytes::from(text)
+    /// The ledger is told of it later: whoever sends a body runs on the event loop and does not wait for the ledger.
+    fn receipt(self: &Arc<Self>, ask: Ask, Printed { reader, births, .. }: Printed) -> Option<Receipt> {
+        if reader == Reader::Truth || !ask.shows_all() {
+            return None;
+        }
+        let shared = self.clone();
+        Some(Box::new(move || {
+            if !ask.is_over() {
+                shared.receipts().push((reader, births));
+            }
+        }))
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::{CodeBook, Delta};
-    use crate::ledger::Limits;
-    use std::sync::Arc;
+    fn receipts(&self) -> MutexGuard<'_, Vec<(Reader, Births)>> {
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-    #[tokio::test]
-    async fn a_scrape_shows_what_was_committed_before_it() {
-        let shared = Arc::new(Shared::new(
-            Ledger::new(Limits::default(), CodeBook::default()),
-            Telemetry::new("1", "c"),
-        ));
-        for foreign in 1..=3 {
-            shared.ledger().commit(Delta { source: "s".into(), foreign: 1, ..Delta::default() });
-            let scrapes: Vec<_> = (0..8)
-                .map(|_| {
-                    tokio::spawn({
-                        let shared = shared.clone();
-                        async move { shared.exposition().await }
-                    })
-                })
-                .collect();
-            for scrape in scrapes {
-                let text = String::from_utf8(scrape.await.unwrap().to_vec()).unwrap();
-                assert!(text.contains(&format!("\nfaultline_foreign_total {foreign}\n")), "{text}");
+    fn hand_in_receipts(&self, ledger: &mut Ledger) {
+        for (reader, births) in std::mem::take(&mut *self.receipts()) {
+            ledger.answered(&reader, births);
+        }
+    }
+
+    /// Renders until nobody waits.
+    fn print(&self) {
+        let mut turn = self.press.turn();
+        while let Some(mut jobs) = turn.next() {
+            while !jobs.is_empty() {
+                jobs = self.print_one(jobs);
             }
         }
+    }
+
+    /// Renders what the first one wants, for all who want the same; returns the others.
+    fn print_one(&self, mut jobs: Vec<Job>) -> Vec<Job> {
+        jobs.retain(|job| !job.reply.is_closed());
+        let Some(first) = jobs.first() else { return jobs };
+        let mut ledger = self.ledger();
+        self.hand_in_receipts(&mut ledger);
+        let view = self.view(&ledger, &first.ask);
+        let (births, zero_first) = (ledger.births(), ledger.zero_first());
+        let (mine, others): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|job| self.view(&ledger, &job.ask) == view);
+        let mut writer = Writer::new(&view);
+        writer.ledger(&ledger);
+        drop(ledger);
+        writer.telemetry(&self.telemetry);
+        let sheets = writer.finish();
+        let zipped: Option<Arc<[Bytes]>> =
+            mine.iter().any(|job| job.ask.is_gzip).then(|| gzip(&sheets).into());
+        let plain: Arc<[Bytes]> = sheets.into();
+        for job in mine {
+            let sheets = zipped.as_ref().filter(|_| job.ask.is_gzip).unwrap_or(&plain).clone();
+            let reader = job.ask.reader(zero_first);
+            // Refused when the client has gone.
+            let _ = job.reply.send(Printed { sheets, reader, births });
+        }
+        others
+    }
+
+    fn view(&self, ledger: &Ledger, ask: &Ask) -> View {
+        let shown = ledger.shown_to(&ask.reader(ledger.zero_first()));
+        // A scraper that has seen all there is shares with those who are shown all.
+        let shown = if shown >= ledger.births() { Births::ALL } else { shown };
+        View { format: ask.format, filter: ask.filter.clone(), with_created: self.has_created, shown }
     }
 }

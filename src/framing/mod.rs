@@ -25,4 +25,4 @@ pub use events::{Limits, complete_to, event_around, resume_at};
 pub use lines::{count_lines, line_around, line_end, line_start};
 pub use starts::{Start, Tail, starts_at};
 pub use time::timestamp;
-pub use wrappers::{Unwrapped, record, unwrap_line};
+pub use wrappers::{Unwrapped, Wrapper, layers, record, unwrap_line};

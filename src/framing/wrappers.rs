@@ -120,6 +120,13 @@ impl Slot {
             Slot::Docker(_) => 3,
         }
     }
+
+    fn wrapper(self) -> Wrapper {
+        match self {
+            Slot::Cri(_) => Wrapper::Cri,
+            Slot::Docker(_) => Wrapper::Docker,
+        }
+    }
 }
 
 /// The wrapper that may cut a line into parts.
@@ -160,8 +167,42 @@ fn merge(envelope: &mut Envelope, other: Envelope) {
     envelope.structured.extend(other.structured.into_iter().take(room));
 }
 
+/// What stands around a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrapper {
+    ByteOrderMark,
+    Cri,
+    Docker,
+    Syslog,
+    Colours,
+}
+
+/// What [`unwrap_line`] takes off, outermost first.
+pub fn layers(line: &[u8]) -> Vec<Wrapper> {
+    let whole = trim_end(line);
+    let line = clean_ends(line);
+    let mut found = Vec::new();
+    found.extend((line.len() < whole.len()).then_some(Wrapper::ByteOrderMark));
+    let (mut text, depth) = match outer(line) {
+        Some((slot, _, text)) => {
+            found.push(slot.wrapper());
+            (text, DEPTH_MAX - 1)
+        }
+        None => (Cow::Borrowed(line), DEPTH_MAX),
+    };
+    for _ in 0..depth {
+        let Some(layer) = peel(&text) else { break };
+        found.push(layer.wrapper);
+        text = layer.inner.of(text);
+    }
+    let coloured = text.len();
+    found.extend((ansi::strip(text).len() < coloured).then_some(Wrapper::Colours));
+    found
+}
+
 /// One wrapper taken off.
 pub(super) struct Layer {
+    wrapper: Wrapper,
     pub(super) inner: Inner,
     /// Where in the line the wrapper says when.
     pub(super) time: Option<Range<usize>>,
@@ -197,10 +238,12 @@ pub(super) fn peel(text: &[u8]) -> Option<Layer> {
                 Cow::Borrowed(log) => Inner::Range(found.log.start..found.log.start + log.len()),
                 Cow::Owned(log) => Inner::Owned(log),
             };
-            Some(Layer { inner, time: found.time, envelope: Envelope::default() })
+            let wrapper = Wrapper::Docker;
+            Some(Layer { wrapper, inner, time: found.time, envelope: Envelope::default() })
         }
         b'0'..=b'9' => match cri::cri(text) {
             Some(cri) => Some(Layer {
+                wrapper: Wrapper::Cri,
                 inner: suffix(cri.text),
                 time: Some(0..cri.time_end),
                 envelope: Envelope::default(),
@@ -213,7 +256,8 @@ pub(super) fn peel(text: &[u8]) -> Option<Layer> {
 
 fn syslog_layer(text: &[u8]) -> Option<Layer> {
     let found = syslog::syslog(text)?;
-    Some(Layer { inner: Inner::Range(found.text..text.len()), time: found.time, envelope: found.envelope })
+    let inner = Inner::Range(found.text..text.len());
+    Some(Layer { wrapper: Wrapper::Syslog, inner, time: found.time, envelope: found.envelope })
 }
 
 #[cfg(test)]
@@ -251,6 +295,14 @@ mod tests {
         for (line, expected) in table {
             assert_eq!(text(line.as_bytes()), expected, "{line:?}");
         }
+    }
+
+    #[test]
+    fn what_came_off_is_named_from_the_outside_in() {
+        let line = "\u{feff}2026-11-20T09:14:32Z stdout F {\"log\":\"Nov 21 10:00:09 h a[9]: \u{1b}[31mx\\n\",\"stream\":\"stdout\"}";
+        let all = [Wrapper::ByteOrderMark, Wrapper::Cri, Wrapper::Docker, Wrapper::Syslog, Wrapper::Colours];
+        assert_eq!(layers(line.as_bytes()), all);
+        assert_eq!(layers(b"2026-11-20T09:14:32Z ERROR x"), []);
     }
 
     #[test]

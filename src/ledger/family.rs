@@ -7,12 +7,13 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use super::births::{Birth, Register};
 use super::labels;
 use crate::event::{AmbiguousKey, ErrorKey, Label, Seen, TenantKey, reserved};
 
 /// Rows of folded keys that may come on top of the limit before providers and categories are folded as well. Only a
 /// catalogue with more pairs of them than this gets there.
-const FOLDED_ROWS_MAX: usize = 1_000;
+pub(super) const FOLDED_ROWS_MAX: usize = 1_000;
 
 /// The label set of a series.
 pub(super) trait Key: Clone + Eq + Hash {
@@ -24,15 +25,16 @@ pub(super) trait Key: Clone + Eq + Hash {
     fn nobody() -> Self;
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Row<K> {
     pub key: K,
     /// See [`labels::block`].
     pub block: Box<str>,
+    pub birth: Birth,
     pub seen: Seen,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Family<K> {
     rows: Vec<Row<K>>,
     index: HashMap<K, usize, foldhash::fast::RandomState>,
@@ -45,6 +47,10 @@ pub(super) struct Family<K> {
 impl<K: Key> Family<K> {
     pub fn new(rows_max: usize) -> Self {
         Family { rows: Vec::new(), index: HashMap::default(), rows_max, rows_folded: 0, overflow: 0 }
+    }
+
+    pub fn set_rows_max(&mut self, rows_max: usize) {
+        self.rows_max = rows_max;
     }
 
     pub fn rows(&self) -> &[Row<K>] {
@@ -60,19 +66,19 @@ impl<K: Key> Family<K> {
     }
 
     /// Adds to the key's row, born if there is room for it, else to the row of what is folded. Tells which row it was.
-    pub fn add(&mut self, key: K, seen: &Seen) -> &Row<K> {
+    pub fn add(&mut self, key: K, seen: &Seen, register: &mut Register) -> &Row<K> {
         match self.index.get(&key) {
             Some(&place) => self.add_at(place, seen),
-            None if key.is_folded() || !self.has_room() => self.add_folded(key, seen),
+            None if key.is_folded() || !self.has_room() => self.add_folded(key, seen, register),
             None => {
-                let place = self.bear(key);
+                let place = self.bear(key, register);
                 self.add_at(place, seen)
             }
         }
     }
 
     /// Adds to the row of what is folded, whether or not there is room.
-    pub fn add_folded(&mut self, key: K, seen: &Seen) -> &Row<K> {
+    pub fn add_folded(&mut self, key: K, seen: &Seen, register: &mut Register) -> &Row<K> {
         let mut key = key.folded();
         if self.rows_folded >= FOLDED_ROWS_MAX && !self.index.contains_key(&key) {
             key = K::nobody();
@@ -81,16 +87,16 @@ impl<K: Key> Family<K> {
             Some(&place) => place,
             None => {
                 self.rows_folded += 1;
-                self.bear(key)
+                self.bear(key, register)
             }
         };
         self.add_at(place, seen)
     }
 
-    fn bear(&mut self, key: K) -> usize {
+    fn bear(&mut self, key: K, register: &mut Register) -> usize {
         let place = self.rows.len();
         self.index.insert(key.clone(), place);
-        self.rows.push(Row { block: key.block(), key, seen: Seen::default() });
+        self.rows.push(Row { block: key.block(), key, birth: register.next(), seen: Seen::default() });
         place
     }
 

@@ -2,11 +2,12 @@
 //!
 //! The block is the same in the text format and in OpenMetrics: `\`, `"` and line feed are escaped, nothing else is.
 
+use super::CatalogueInfo;
 use crate::aggregation::clean_name;
 use crate::event::CodeInfo;
 
 /// No labels, no block: the empty text.
-pub(super) fn block(labels: &[(&str, &str)]) -> Box<str> {
+pub fn block(labels: &[(&str, &str)]) -> Box<str> {
     let mut text =
         String::with_capacity(labels.iter().map(|(name, value)| name.len() + value.len() + 4).sum());
     for (name, value) in labels {
@@ -33,6 +34,10 @@ pub(super) fn info_block(provider: &str, code: &str, info: &CodeInfo) -> Box<str
         ("retryable", &clean_name(&info.retryable)),
         ("title", &clean_name(&info.title)),
     ])
+}
+
+pub(super) fn catalogue_block(info: &CatalogueInfo) -> Box<str> {
+    block(&[("version", &clean_name(&info.version)), ("sha256", &clean_name(&info.sha256))])
 }
 
 fn push_escaped(text: &mut String, value: &str) {

@@ -5,22 +5,25 @@
 
 use std::collections::BTreeMap;
 
+use super::births::{Birth, Register};
 use super::labels;
 use crate::aggregation::clean_name;
 use crate::event::{Delta, Label, Millis, SkipReason, SourceCounts, reserved};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Source {
     pub block: Box<str>,
     /// By [`SkipReason`] in the order of `ALL`.
     pub skipped_blocks: [Box<str>; SkipReason::ALL.len()],
+    /// Of all of its counters.
+    pub birth: Birth,
     pub counts: SourceCounts,
     pub pending_bytes: u64,
     pub up: bool,
     pub last_event: Option<Millis>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sources {
     rows: BTreeMap<Label, Source>,
     sources_max: usize,
@@ -31,23 +34,32 @@ impl Sources {
         Sources { rows: BTreeMap::new(), sources_max }
     }
 
+    pub fn set_sources_max(&mut self, sources_max: usize) {
+        self.sources_max = sources_max;
+    }
+
+    /// Lines of sources that found no room.
+    pub fn overflow(&self) -> u64 {
+        self.rows.get(reserved::OTHER).map_or(0, |other| other.counts.lines)
+    }
+
     pub fn rows(&self) -> &BTreeMap<Label, Source> {
         &self.rows
     }
 
     /// The row of a source as it is configured; born if need be.
-    pub fn named(&mut self, source: &str) -> &mut Source {
-        self.row(clean_name(source))
+    pub fn named(&mut self, source: &str, register: &mut Register) -> &mut Source {
+        self.row(clean_name(source), register)
     }
 
-    pub fn commit(&mut self, delta: &Delta) {
-        let source = self.row(delta.source.clone());
+    pub fn commit(&mut self, delta: &Delta, register: &mut Register) {
+        let source = self.row(delta.source.clone(), register);
         source.counts.merge(&delta.counts);
         source.pending_bytes = delta.pending_bytes;
         source.last_event = source.last_event.max(delta.last_event);
     }
 
-    fn row(&mut self, mut source: Label) -> &mut Source {
+    fn row(&mut self, mut source: Label, register: &mut Register) -> &mut Source {
         if self.rows.len() >= self.sources_max && !self.rows.contains_key(&source) {
             source = reserved::OTHER.into();
         }
@@ -55,6 +67,7 @@ impl Sources {
             block: labels::block(&[("source", source)]),
             skipped_blocks: SkipReason::ALL
                 .map(|reason| labels::block(&[("source", source), ("reason", reason.name())])),
+            birth: register.next(),
             counts: SourceCounts::default(),
             pending_bytes: 0,
             up: true,

@@ -68,8 +68,19 @@ impl Matcher {
     }
 }
 
-impl Find for Matcher {
-    fn find(&self, catalogue: &Catalogue, text: &[u8], out: &mut Vec<Found>) {
+impl Matcher {
+    /// The same without a look at the boundaries, for diagnosis: what stands there as a part of something longer too.
+    pub fn find_loosely(&self, catalogue: &Catalogue, text: &[u8], out: &mut Vec<Found>) {
+        self.find_where(catalogue, text, out, |_, _, _| true);
+    }
+
+    fn find_where(
+        &self,
+        catalogue: &Catalogue,
+        text: &[u8],
+        out: &mut Vec<Found>,
+        bounded: impl Fn(Kind, usize, usize) -> bool,
+    ) {
         out.clear();
         self.automaton.each(text, |window, start| {
             for entry in self.windows.entries(window) {
@@ -77,13 +88,19 @@ impl Find for Matcher {
                 let Some(at) = start.checked_sub(entry.offset) else { continue };
                 let literal = &catalogue.literals[id];
                 let Some((start, end)) = literal.pattern.match_at(text, piece, at) else { continue };
-                if bounded(literal.kind, text, start, end) {
+                if bounded(literal.kind, start, end) {
                     out.push(Found { literal: id, start, end });
                 }
             }
         });
         out.sort_unstable_by_key(|f| (f.start, f.end, f.literal));
         out.dedup();
+    }
+}
+
+impl Find for Matcher {
+    fn find(&self, catalogue: &Catalogue, text: &[u8], out: &mut Vec<Found>) {
+        self.find_where(catalogue, text, out, |kind, start, end| bounded(kind, text, start, end));
     }
 }
 

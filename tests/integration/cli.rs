@@ -4,5 +4,8 @@
 pub mod process;
 mod classify;
 mod daemon;
+mod explain;
+mod hostile;
+mod paper;
 mod scan;
 mod usage;

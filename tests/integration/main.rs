@@ -12,9 +12,13 @@ mod packs;
 mod readme;
 mod structure;
 mod cli;
+mod tools;
 mod exposition;
 mod http;
 mod files;
+mod alerts;
+mod prometheus;
+mod reload;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;

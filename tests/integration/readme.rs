@@ -67,7 +67,7 @@ fn every_metric_of_a_scrape_is_named_and_no_other() {
 #[test]
 fn every_flag_is_named_and_no_other() {
     let mut flags = Vec::new();
-    for command in ["demo", "run", "scan", "classify"] {
+    for command in ["demo", "run", "scan", "classify", "explain"] {
         let help = stdout(&run_without_input(&[command, "--help"]));
         let of_line = |line: &str| {
             let name: String =

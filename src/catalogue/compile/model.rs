@@ -28,6 +28,8 @@ pub struct Catalogue {
     pub foreign: Foreign,
     /// What is said of each code, for people and for `faultline_code_info`.
     pub info: CodeBook,
+    /// Of the rule files that this was made of, in hexadecimal.
+    pub sha256: Label,
 }
 
 #[derive(Debug)]
@@ -166,6 +168,15 @@ pub struct Pair {
 pub enum Expected {
     Exactly(String),
     Prefix(String),
+}
+
+impl std::fmt::Display for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Expected::Exactly(text) => f.write_str(text),
+            Expected::Prefix(text) => write!(f, "{text}*"),
+        }
+    }
 }
 
 #[derive(Debug)]

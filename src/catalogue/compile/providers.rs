@@ -99,6 +99,9 @@ impl Builder {
     pub(super) fn overlay(&mut self, overlay: &schema::Overlay) {
         let id = self.provider_named(&overlay.provider.id);
         let p = &mut self.out.providers[id];
+        if let Some(name) = &overlay.provider.name {
+            p.name.clone_from(name);
+        }
         if let Some(by) = overlay.provider.operated_by {
             p.operated_by_us = by == schema::OperatedBy::Us;
         }

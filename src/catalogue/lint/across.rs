@@ -4,7 +4,11 @@ use super::{RULES_MAX, Report, steps};
 use crate::catalogue::diagnostic::{Diagnostic, Step, quoted, suggest};
 use crate::catalogue::load::{Document, Loaded, pack_identity};
 use crate::catalogue::schema::{Overlay, Pack, Rule, Severity};
+use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What a tenant may be where a pack does not say.
+const TENANT_ALLOW: &str = r"^[\p{L}\p{N}][\p{L}\p{N}._:-]{0,62}$";
 
 /// One provider over all its packs.
 #[derive(Default)]
@@ -16,6 +20,7 @@ struct Provider<'a> {
     /// Codes, wire codes and aliases.
     names: BTreeSet<&'a str>,
     endpoints: BTreeSet<&'a str>,
+    tenant_allow: Option<&'a str>,
     /// Something of it could not be read, so what seems to be missing may be there.
     partial: bool,
 }
@@ -34,6 +39,7 @@ pub(crate) fn across<'a>(all: &'a [Loaded<'a>], unread: bool, findings: &mut Vec
         }
         let provider = providers.entry(&pack.provider.id).or_default();
         provider.packs.push(pack_identity(pack));
+        provider.tenant_allow = pack.tenant_allow.as_deref().or(provider.tenant_allow);
         provider.partial |= !loaded.at.is_clean();
         gather(report, provider, loaded, pack);
     }
@@ -203,6 +209,7 @@ fn check_overlay(
             );
         }
     }
+    check_tenants(report, provider, overlay);
     let changes: HashMap<&str, Severity> =
         overlay.rules.iter().filter_map(|change| Some((change.id.as_str(), change.severity?))).collect();
     for (n, change) in overlay.rules.iter().enumerate() {
@@ -215,6 +222,23 @@ fn check_overlay(
         let Document::Pack(pack) = &loaded.document else { continue };
         if let Some(severity) = change.severity {
             check_change(report, n, &changes, severity, &provider.by_code[pack.rules[*at].code.as_str()]);
+        }
+    }
+}
+
+/// A mapped tenant that may not become a label would be refused line by line, in silence.
+fn check_tenants(report: &mut Report<'_, '_>, provider: &Provider<'_>, overlay: &Overlay) {
+    // What does not compile was said where it stands.
+    let Ok(allow) = Regex::new(provider.tenant_allow.unwrap_or(TENANT_ALLOW)) else { return };
+    for (n, map) in overlay.map.iter().enumerate() {
+        let Some(tenant) = map.tenant.as_deref().filter(|tenant| !tenant.is_empty()) else { continue };
+        if !allow.is_match(tenant) || tenant.contains('@') {
+            let hint = match provider.tenant_allow {
+                Some(allow) => format!("`tenant_allow` of the pack is {}", quoted(allow)),
+                None => "a letter or digit, then up to 62 letters, digits, `.`, `_`, `:` and `-`".to_owned(),
+            };
+            let message = format!("{} cannot be the label of a tenant", quoted(tenant));
+            report.say(steps!["map", n, "tenant"], message, Some(&hint));
         }
     }
 }

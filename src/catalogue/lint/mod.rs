@@ -9,7 +9,7 @@ mod text;
 
 use super::diagnostic::{Diagnostic, Locator, Step, quoted};
 use super::load::{Document, Loaded};
-use super::schema::{ForeignList, Overlay, SCHEMA, SharedList};
+use super::schema::{AcceptedList, ForeignList, Overlay, SCHEMA, SharedList};
 use super::yaml::PROBLEMS_MAX;
 use std::collections::HashSet;
 
@@ -34,6 +34,7 @@ pub(super) fn document(loaded: &Loaded<'_>, findings: &mut Vec<Diagnostic>) {
         Document::Overlay(overlay) => check_overlay(&mut report, overlay),
         Document::Shared(list) => check_shared(&mut report, list),
         Document::Foreign(list) => check_foreign(&mut report, list),
+        Document::Accepted(list) => check_accepted(&mut report, list),
     }
 }
 
@@ -142,7 +143,7 @@ fn check_overlay(report: &mut Report<'_, '_>, overlay: &Overlay) {
         report.say(steps!["overlay"], "an overlay says `overlay: true`", Some("a pack has no such field"));
     }
     report.id(steps!["provider", "id"], &overlay.provider.id);
-    report.all_filled(steps!["names"], &overlay.names);
+    pack::check_names(report, &overlay.names);
     for (n, map) in overlay.map.iter().enumerate() {
         let keys = [
             ("service", &map.service),
@@ -194,6 +195,31 @@ fn check_foreign(report: &mut Report<'_, '_>, list: &ForeignList) {
     report.id(steps!["foreign", "id"], &list.foreign.id);
     check_codes(report, &list.codes);
     pack::check_foreign_evidence(report, steps!["evidence"], &list.evidence);
+}
+
+fn check_accepted(report: &mut Report<'_, '_>, list: &AcceptedList) {
+    report.schema(&list.schema);
+    for (n, entry) in list.accepted.iter().enumerate() {
+        let kinds = [
+            ("same", &entry.same, "providers", &entry.providers),
+            ("part", &entry.part, "of", &entry.of),
+            ("message", &entry.message, "within", &entry.within),
+        ];
+        report.one_of(
+            steps!["accepted", n],
+            "an accepted overlap",
+            &kinds.map(|(name, text, ..)| (name, text.is_some())),
+        );
+        for (name, text, list_name, others) in kinds {
+            if text.is_some() && others.is_empty() {
+                let message = format!("{} needs {} beside it", quoted(name), quoted(list_name));
+                report.say(steps!["accepted", n], message, None);
+            } else if text.is_none() && !others.is_empty() {
+                let message = format!("{} goes with {}", quoted(list_name), quoted(name));
+                report.say(steps!["accepted", n, list_name], message, None);
+            }
+        }
+    }
 }
 
 fn check_codes(report: &mut Report<'_, '_>, codes: &[String]) {

@@ -16,11 +16,7 @@ pub(super) fn check(report: &mut Report<'_, '_>, pack: &Pack) {
     if let Some(part) = &pack.provider.pack {
         report.id(steps!["provider", "pack"], part);
     }
-    for (n, name) in pack.names.iter().enumerate() {
-        if !name.chars().any(char::is_alphanumeric) {
-            report.say(steps!["names", n], format!("{} is no word", quoted(name)), None);
-        }
-    }
+    check_names(report, &pack.names);
     if let Some(syntax) = &pack.code_syntax {
         check_regex(report, steps!["code_syntax", "regex"], &syntax.regex);
     }
@@ -37,6 +33,14 @@ pub(super) fn check(report: &mut Report<'_, '_>, pack: &Pack) {
     pack.tenant.iter().enumerate().for_each(|(n, hint)| check_tenant(report, n, hint));
     pack.symptoms.iter().enumerate().for_each(|(n, symptom)| check_symptom(report, n, symptom));
     pack.rules.iter().enumerate().for_each(|(n, rule)| check_rule(report, n, rule));
+}
+
+pub(super) fn check_names(report: &mut Report<'_, '_>, names: &[String]) {
+    for (n, name) in names.iter().enumerate() {
+        if !name.bytes().any(|b| b.is_ascii_alphanumeric()) {
+            report.say(steps!["names", n], format!("{} is no word", quoted(name)), None);
+        }
+    }
 }
 
 /// A path with one step more.

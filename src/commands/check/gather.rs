@@ -6,21 +6,24 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::{Findings, Options, Summary};
+use super::{Findings, Options, Series, Summary};
 use crate::catalogue::builtin;
 use crate::catalogue::diagnostic::{Diagnostic, top_keys};
 use crate::catalogue::load::{self, RuleFile, Rules, Trust};
+use crate::catalogue::{self, review};
 use crate::config::include::{self, Loaded};
 use crate::config::read::{self, Kind};
-use crate::config::{Flags, SourceFrom};
+use crate::config::{Flags, Settings, SourceFrom};
+use crate::ledger::WorstCase;
 
 /// Top-level keys that rule files have and configurations have not.
-const KEYS_OF_RULES: [&str; 16] = [
+const KEYS_OF_RULES: [&str; 17] = [
     "schema",
     "provider",
     "overlay",
     "shared",
     "foreign",
+    "accepted",
     "names",
     "source",
     "code_syntax",
@@ -50,11 +53,20 @@ pub(super) fn check(flags: &Flags, options: &Options, findings: &mut Findings) -
     let trust = if options.files.is_empty() { Trust::Checked } else { Trust::Shipped };
     for (n, loaded) in configs.into_iter().enumerate() {
         let loaded = loaded.overridden_by(flags);
-        let (rules, files) = check_one(&loaded, &named, trust, findings);
+        let files = files_of(&loaded, &named, findings);
+        check_sources(&loaded, findings);
+        let rules = check_rules(&files, trust, findings);
+        if options.lint && rules.is_some() {
+            summary.accepted_overlaps = Some(lint(&files, trust, findings));
+        }
+        if n == 0 && loaded.errors.is_empty() {
+            summary.series = rules.as_ref().map(|rules| series(&loaded.settings, rules));
+        }
+        let rules = rules.unwrap_or_default();
         summary.config_files += loaded.files.len();
         summary.sources += loaded.settings.sources.len();
         if n == 0 {
-            summary.rule_files = files;
+            summary.rule_files = files.len();
             summary.packs = rules.packs.len();
             summary.rules = rules.packs.iter().map(|pack| pack.rules.len()).sum();
             summary.overlays = rules.overlays.len();
@@ -93,7 +105,7 @@ fn take_file(
 ) {
     match read::text(path, kind) {
         Err(found) => findings.errors.extend(found.into_vec()),
-        Ok(file) if is_cases(path) => {
+        Ok(file) if read::is_cases(path) => {
             let message = "this is no configuration and no rule file".to_owned();
             let hint = "case files are run: faultline test FILE".to_owned();
             findings
@@ -110,10 +122,6 @@ fn take_file(
     }
 }
 
-fn is_cases(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "jsonl")
-}
-
 /// Told by the keys, as far as they can be read; else by what the lines begin with.
 fn is_rules(text: &str) -> bool {
     let of_rules = |key: &str| KEYS_OF_RULES.contains(&key);
@@ -122,24 +130,47 @@ fn is_rules(text: &str) -> bool {
     top_keys(text).iter().any(|key| of_rules(key)) || text.lines().any(line_key)
 }
 
-/// A configuration with the rules that belong to it; gives the rules and how many files of them were read.
-fn check_one(
-    loaded: &Loaded,
-    named: &[(PathBuf, RuleFile)],
-    trust: Trust,
-    findings: &mut Findings,
-) -> (Rules, usize) {
-    check_sources(loaded, findings);
-    let mut added = read_dirs(loaded, findings);
-    let there: HashSet<PathBuf> = added.iter().map(|(path, _)| path.clone()).collect();
-    added.extend(named.iter().filter(|(path, _)| !there.contains(path)).cloned());
-    let files: Vec<RuleFile> = added.into_iter().map(|(_, file)| file).collect();
-    let rules = load::load_trusting(builtin::files(), trust, &files);
-    let rules = rules.unwrap_or_else(|found| {
-        findings.errors.extend(found.into_vec());
-        Rules::default()
-    });
-    (rules, files.len())
+/// The rule files that belong to a configuration, and those that were named.
+fn files_of(loaded: &Loaded, named: &[(PathBuf, RuleFile)], findings: &mut Findings) -> Vec<RuleFile> {
+    let mut files = read_dirs(loaded, findings);
+    let there: HashSet<PathBuf> = files.iter().map(|(path, _)| path.clone()).collect();
+    files.extend(named.iter().filter(|(path, _)| !there.contains(path)).cloned());
+    files.into_iter().map(|(_, file)| file).collect()
+}
+
+/// Nothing where there is an error.
+fn check_rules(files: &[RuleFile], trust: Trust, findings: &mut Findings) -> Option<Rules> {
+    match load::load_trusting(builtin::files(), trust, files) {
+        Ok(rules) => Some(rules),
+        Err(found) => {
+            findings.errors.extend(found.into_vec());
+            None
+        }
+    }
+}
+
+/// Gives the number of accepted overlaps.
+fn lint(files: &[RuleFile], trust: Trust, findings: &mut Findings) -> usize {
+    let mut builtin = builtin::files().to_vec();
+    builtin.push(builtin::accepted_overlaps());
+    match review::review(&builtin, trust, files) {
+        Ok(review) => {
+            findings.errors.extend(review.errors);
+            findings.warnings.extend(review.warnings);
+            review.accepted
+        }
+        Err(found) => {
+            findings.errors.extend(found.into_vec());
+            0
+        }
+    }
+}
+
+/// Without a source named, standard input is one.
+fn series(settings: &Settings, rules: &Rules) -> Series {
+    let sources = settings.sources.len().max(1);
+    let WorstCase { metrics, total } = settings.series_worst_case(&catalogue::compile(rules), sources);
+    Series { metrics, total }
 }
 
 /// The files of the rule directories. A directory that cannot be read is found where the configuration names it.

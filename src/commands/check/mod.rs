@@ -16,6 +16,8 @@ use crate::config::Flags;
 pub struct Options {
     /// Configurations and rule files, told apart by what stands in them; none: what the flags name.
     pub files: Vec<PathBuf>,
+    /// Also what is allowed and yet likely a mistake.
+    pub lint: bool,
     pub format: Format,
 }
 
@@ -52,6 +54,19 @@ struct Summary {
     rules: usize,
     overlays: usize,
     sources: usize,
+    /// Overlaps between packs that the accepted list names; of a lint only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted_overlaps: Option<usize>,
+    /// How many samples /metrics can get at most, where nothing is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    series: Option<Series>,
+}
+
+/// In the order of an exposition.
+#[derive(Debug, serde::Serialize)]
+struct Series {
+    metrics: Vec<(&'static str, usize)>,
+    total: usize,
 }
 
 pub fn run(flags: &Flags, options: &Options) -> Outcome {

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::{Findings, Summary};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
-use crate::commands::output::counted;
+use crate::commands::output::{counted, grouped};
+use crate::commands::table::{self, Align, Heading};
 
 /// Findings on stderr, place first, errors before warnings, then their number; the summary on stdout.
 pub(super) fn text(findings: &Findings, summary: &Summary) -> io::Result<()> {
@@ -33,6 +34,17 @@ pub(super) fn text(findings: &Findings, summary: &Summary) -> io::Result<()> {
         counted(number(summary.overlays), "overlay", "overlays"),
         counted(number(summary.sources), "source", "sources"),
     )?;
+    if let Some(series) = &summary.series {
+        let columns = [("at most on /metrics", Align::Left), ("series", Align::Right)];
+        let metrics =
+            series.metrics.iter().map(|(name, most)| vec![(*name).to_owned(), grouped(number(*most))]);
+        let total =
+            vec!["in all, and what the process tells of itself".to_owned(), grouped(number(series.total))];
+        out.write_all(table::render(&columns, metrics.chain([total]), Heading::Plain).as_bytes())?;
+    }
+    if let Some(accepted) = summary.accepted_overlaps {
+        writeln!(out, "{}", counted(number(accepted), "accepted overlap", "accepted overlaps"))?;
+    }
     writeln!(out, "{errors}, {warnings}")
 }
 

@@ -10,12 +10,12 @@ use std::io;
 use std::time::Duration;
 
 use super::run::{bind, not_started, say_totals, shared, tell};
-use super::{Exit, Outcome, Trouble, output};
-use crate::config::{self, Settings};
+use super::{Exit, Outcome, Trouble, output, reload};
+use crate::config::{self, Flags, Settings};
 use crate::daemon::{self, Event, Feed, Parts};
 use crate::export::Listeners;
 use crate::pipeline::{Join, Pipeline, Times};
-use crate::worker;
+use crate::worker::{self, EngineSlot};
 use board::Board;
 use stream::Stream;
 
@@ -23,6 +23,8 @@ use stream::Stream;
 pub struct Options {
     /// Ends by itself after this time.
     pub lifetime: Option<Duration>,
+    /// What the settings were made of: a reload makes them again.
+    pub flags: Flags,
 }
 
 pub fn run(settings: &Settings, options: &Options) -> Outcome {
@@ -32,17 +34,26 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let pipeline =
         Pipeline::new(engine.clone(), settings.pipeline("demo", None, Join::Events, Times::Arrival));
     let feed = Feed { name: "demo".to_owned(), source: Box::new(Stream::start()), pipeline, tee: false };
+    let shared = shared(settings, &engine);
+    let engines = EngineSlot::new(engine);
     let parts = Parts {
-        shared: shared(settings, &engine),
+        reload: reload::job(options.flags.clone(), settings.clone(), shared.clone(), engines.clone()),
+        shared,
         listeners,
+        telemetry_path: settings.web.telemetry_path.clone(),
+        has_lifecycle: settings.web.enable_lifecycle,
         feeds: vec![feed],
+        engines,
         clock: worker::real_clock(),
         linger: Duration::ZERO,
         lifetime: options.lifetime,
     };
     output::say(format_args!("a built-in log of five services is being read; every line of it is invented"));
     if let Some(address) = address {
-        output::say(format_args!("look at http://{address}/metrics, or curl it; Ctrl-C ends"));
+        output::say(format_args!(
+            "look at http://{address}{}, or curl it; Ctrl-C ends",
+            settings.web.telemetry_path
+        ));
     }
     let mut board = Board::new(io::stdout());
     let mut broken = None;

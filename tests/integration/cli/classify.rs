@@ -86,3 +86,16 @@ fn files_that_cannot_be_read_are_said() {
     assert_eq!(run_without_input(&["classify", "/nowhere"]).status.code(), Some(2));
     assert_eq!(run_without_input(&["classify", "/nowhere", "/dev/null"]).status.code(), Some(1));
 }
+
+#[test]
+fn a_code_that_the_limit_cuts_in_two_is_no_other_code() {
+    let limit = 1 << 20;
+    for (tail, found) in [("MDRM-5081", false), ("MDRM-508", true)] {
+        let mut input = b"ERROR drm ".to_vec();
+        input.resize(limit - "MDRM-508".len() - 1, b'x');
+        input.push(b' ');
+        input.extend_from_slice(tail.as_bytes());
+        let text = stdout(&run(&["classify"], &input));
+        assert_eq!(text.contains("MDRM-508"), found, "{tail}: {text}");
+    }
+}

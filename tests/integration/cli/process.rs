@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
@@ -96,9 +96,32 @@ impl Running {
         drop(self.child.stdout.take());
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Standard input, to be written by another thread; closed when dropped.
+    pub fn take_input(&mut self) -> std::process::ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
+    pub fn take_stdout(&mut self) -> ChildStdout {
+        self.child.stdout.take().unwrap()
+    }
+
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+        self.signals(name, 1);
+    }
+
+    /// So many at once.
+    pub fn signals(&self, name: &str, times: usize) {
+        let pids = vec![self.child.id().to_string(); times];
+        assert!(Command::new("kill").arg(name).args(pids).status().unwrap().success());
+    }
+
+    /// What it said so far, as far as somebody waited for it.
+    pub fn heard(&self) -> &[String] {
+        &self.heard
     }
 
     /// Waits for the end; gives the exit code.

@@ -211,7 +211,7 @@ fn settings_of(entry: &Entry, dir: &Path) -> Result<Settings, Diagnostics> {
 
 /// What the entry's files brought: the last of each kind, and all packs by name.
 fn added(rules: &Rules) -> String {
-    let Rules { packs, overlays, shared, foreign } = rules;
+    let Rules { packs, overlays, shared, foreign, .. } = rules;
     let (pack, overlay) = (packs.last(), overlays.last());
     let (shared, foreign) = (shared.last(), foreign.last());
     format!("Added {{ pack: {pack:?}, overlay: {overlay:?}, shared: {shared:?}, foreign: {foreign:?} }}")

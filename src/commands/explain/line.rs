@@ -1,0 +1,444 @@
+//! One record's judgement as text, in the order in which it was made: record, readings, literals, evidence, verdict,
+//! tenant, counts, and what would settle what is open. Bounded however long the record is.
+
+use super::Book;
+use super::overlay::Advice;
+use super::page::{Page, short};
+use crate::attribution::{Notes, Position, Proven, Reason, Sighting, View, What};
+use crate::commands::output::{bytes, counted};
+use crate::event::{Fault, TenantRefusal, Verdict, reserved};
+use crate::framing::Wrapper;
+use crate::pipeline::Explained;
+
+const VIEWS_SHOWN: usize = 16;
+const FIELDS_SHOWN: usize = 16;
+const SIGHTINGS_SHOWN: usize = 16;
+const LET_GO_SHOWN: usize = 10;
+const WITNESSES_SHOWN: usize = 12;
+const CANDIDATES_SHOWN: usize = 12;
+const VALUE_SHOWN: usize = 160;
+const TEXT_SHOWN: usize = 320;
+
+/// A judged record with what was found out besides.
+pub struct Told<'t> {
+    pub book: &'t Book,
+    pub record: &'t [u8],
+    pub cut: bool,
+    pub explained: Explained<'t>,
+    pub advice: Advice,
+    /// Exposition lines of the series that go up.
+    pub series: Vec<String>,
+}
+
+pub fn text(told: &Told<'_>, mut page: Page) -> String {
+    record(&mut page, told);
+    views(&mut page, told);
+    literals(&mut page, told);
+    evidence(&mut page, told);
+    verdict(&mut page, told);
+    tenant(&mut page, told);
+    series(&mut page, told);
+    advice(&mut page, told);
+    page.done()
+}
+
+fn record(page: &mut Page, told: &Told<'_>) {
+    let e = &told.explained;
+    page.row(
+        "Record",
+        &format!("{}, {}", counted(e.lines, "line", "lines"), bytes(told.record.len() as u64)),
+    );
+    if told.cut {
+        page.row("", "cut at the line limit; the rest was not looked at");
+    }
+    if e.events > 1 {
+        page.row("", &format!("judged as one record; `run` and `scan` would read {} records here", e.events));
+    }
+    if !e.wrappers.is_empty() {
+        let names: Vec<&str> = e.wrappers.iter().map(|w| wrapper(*w)).collect();
+        let whose = if e.lines > 1 { " (of the first line)" } else { "" };
+        page.row("", &format!("taken off{whose}: {}", names.join(", ")));
+    }
+    let envelope = &e.record.envelope;
+    if let Some(app) = &envelope.app {
+        page.row("", &format!("the wrapper names the app {app}"));
+    }
+    if let Some(failing) = envelope.failing {
+        page.row(
+            "",
+            if failing {
+                "the wrapper's level is warning or worse"
+            } else {
+                "the wrapper's level is notice or less"
+            },
+        );
+    }
+    for (key, value) in envelope.structured.iter().take(FIELDS_SHOWN) {
+        page.row("", &format!("the wrapper says {key}={}", short(value, VALUE_SHOWN)));
+    }
+}
+
+pub fn wrapper(wrapper: Wrapper) -> &'static str {
+    match wrapper {
+        Wrapper::ByteOrderMark => "byte order mark",
+        Wrapper::Cri => "CRI",
+        Wrapper::Docker => "docker json-file",
+        Wrapper::Syslog => "syslog",
+        Wrapper::Colours => "colours",
+    }
+}
+
+fn views(page: &mut Page, told: &Told<'_>) {
+    let notes = &told.explained.notes;
+    for (place, view) in notes.views.iter().take(VIEWS_SHOWN).enumerate() {
+        let indent = 2 * view.depth.min(6);
+        let head = match () {
+            () if view.place.is_empty() || place == 0 => view.form.to_owned(),
+            () if view.text.is_some() => view.place.clone(),
+            () => format!("{}, {}", view.form, view.place),
+        };
+        let head = match &view.url {
+            Some(url) if !url.is_empty() => format!("{head}, of {}", short(url, VALUE_SHOWN)),
+            _ => head,
+        };
+        match place {
+            0 => page.row("Read as", &head),
+            _ => page.sub(indent, &head),
+        }
+        view_body(page, view, indent + 2);
+    }
+    let more = notes.views_left_out + notes.views.len().saturating_sub(VIEWS_SHOWN);
+    if more > 0 {
+        page.row("", &format!("… {} more", counted(more as u64, "part", "parts")));
+    }
+}
+
+fn view_body(page: &mut Page, view: &View, indent: usize) {
+    if let Some(text) = view.text.as_ref().filter(|t| !t.trim_matches(['·', ' ']).is_empty()) {
+        page.sub(indent, &short(text, TEXT_SHOWN));
+    }
+    if let Some(decoded) = &view.decoded {
+        page.sub(indent, &format!("decoded: {}", short(decoded, TEXT_SHOWN)));
+    }
+    for (key, value) in view.fields.iter().take(FIELDS_SHOWN) {
+        page.sub(indent, &format!("{} = {}", short(key, VALUE_SHOWN), short(value, VALUE_SHOWN)));
+    }
+    let more = view.fields_left_out + view.fields.len().saturating_sub(FIELDS_SHOWN);
+    if more > 0 {
+        page.sub(indent, &format!("… {} more", counted(more as u64, "field", "fields")));
+    }
+}
+
+fn literals(page: &mut Page, told: &Told<'_>) {
+    let notes = &told.explained.notes;
+    if notes.sightings.is_empty() {
+        let why = match told.explained.candidates {
+            0 => "no code, name or message of any pack stands in these bytes",
+            _ => "no code, name or message of any pack stands there whole",
+        };
+        return page.row("Found", why);
+    }
+    let (hits, let_go): (Vec<&Sighting>, Vec<&Sighting>) =
+        notes.sightings.iter().partition(|s| s.let_go.is_none());
+    if hits.is_empty() {
+        page.row("Found", "nothing that counts:");
+    }
+    let shown = hits.iter().take(SIGHTINGS_SHOWN).chain(let_go.iter().take(LET_GO_SHOWN));
+    for (place, sighting) in shown.enumerate() {
+        let label = if place == 0 && !hits.is_empty() { "Found" } else { "" };
+        literal(page, label, sighting);
+    }
+    let more = notes.sightings_left_out
+        + hits.len().saturating_sub(SIGHTINGS_SHOWN)
+        + let_go.len().saturating_sub(LET_GO_SHOWN);
+    if more > 0 {
+        page.row("", &format!("… {} more; --format json shows more", counted(more as u64, "text", "texts")));
+    }
+}
+
+fn literal(page: &mut Page, label: &str, s: &Sighting) {
+    let what = s.what.map_or("text", What::words);
+    let owners: Vec<&str> = s.owners.iter().map(|o| &*o.provider).collect();
+    let class = s.class.map(|c| format!("{}: ", c.words())).unwrap_or_default();
+    page.row(label, &format!("{what} {} ({class}{})", short(&s.text, VALUE_SHOWN), owners.join(", ")));
+    let around = s.excerpt.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
+    page.sub(2, &format!("where   {}{around}", s.place));
+    if let Some(position) = s.position.filter(|p| *p != Position::Outside) {
+        let why = s.failure.map(|f| format!(": {}", f.words())).unwrap_or_default();
+        page.sub(2, &format!("counts  {} {}{why}", position.name(), position.words()));
+    }
+    if let Some(why) = s.let_go {
+        let failure = s.failure.filter(|_| why == Reason::Outside);
+        let failure = failure.map(|f| format!(" ({})", f.words())).unwrap_or_default();
+        page.sub(2, &format!("let go  {}{failure}", let_go(why)));
+    }
+    match &s.proof {
+        Some(Proven::By { provider, words, near }) => {
+            page.sub(2, &format!("proof   {provider}: {words} ({})", near.words()))
+        }
+        Some(Proven::Nobody(doubt)) => page.sub(2, &format!("proof   of nobody: {}", doubt.words())),
+        None => {}
+    }
+    let rules: Vec<String> = s.owners.iter().flat_map(|o| o.rules.iter().map(ToString::to_string)).collect();
+    let all: usize = s.owners.iter().map(|o| o.rules_count).sum();
+    if (1..=4).contains(&all) {
+        page.sub(2, &format!("rule    {}", rules.join(", ")));
+    } else if all > 4 {
+        page.sub(2, &format!("rules   {}, … {} in all", rules[..3.min(rules.len())].join(", "), all));
+    }
+}
+
+fn let_go(why: Reason) -> String {
+    match why {
+        Reason::OwnerProven | Reason::CodeBeside | Reason::InMessage | Reason::Covered => {
+            format!("counts with another one: {}", why.words())
+        }
+        why => why.words().to_owned(),
+    }
+}
+
+fn evidence(page: &mut Page, told: &Told<'_>) {
+    let notes = &told.explained.notes;
+    let mut label = "Evidence";
+    let mut say = |page: &mut Page, text: &str| page.row(std::mem::take(&mut label), text);
+    for w in notes.witnesses.iter().take(WITNESSES_SHOWN) {
+        let own = if w.local { ", speaks for its own object only" } else { "" };
+        say(
+            page,
+            &format!(
+                "for {}: {} (strong, {}) in {}{own}",
+                w.provider,
+                short(&w.words, VALUE_SHOWN),
+                w.strength.words(),
+                w.place
+            ),
+        );
+    }
+    let more = notes.witnesses.len().saturating_sub(WITNESSES_SHOWN);
+    if more > 0 {
+        say(page, &format!("… {more} more pieces for providers"));
+    }
+    let owners = owners(notes, |_| true);
+    for (provider, endpoint) in notes.endpoints.iter().filter(|(p, _)| owners.contains(&&**p)) {
+        say(page, &format!("for {provider}: endpoint {endpoint} is named (weak, narrows its rules)"));
+    }
+    for (words, place) in notes.foreign.iter().take(WITNESSES_SHOWN) {
+        say(
+            page,
+            &format!("against every name: {} of somebody not loaded, in {place}", short(words, VALUE_SHOWN)),
+        );
+    }
+    for text in against(told) {
+        say(page, &text);
+    }
+    for sign in notes.signs.iter().take(WITNESSES_SHOWN) {
+        say(page, &format!("symptom {} of {} ({}): {}", sign.id, sign.provider, sign.why, sign.fate.words()));
+    }
+    if !notes.statuses.is_empty() {
+        let all: Vec<String> = notes.statuses.iter().take(8).map(u16::to_string).collect();
+        say(page, &format!("HTTP status {} (weak, narrows messages of several rules)", all.join(", ")));
+    }
+    if notes.witnesses.is_empty() && notes.foreign.is_empty() {
+        let names: Vec<String> =
+            notes.identities.iter().take(6).map(|i| format!("{}={}", i.key, short(&i.value, 40))).collect();
+        let seen = match names.is_empty() {
+            true => "nothing in the record names who writes or who was talked to".to_owned(),
+            false => format!(
+                "no host, name or shape of a provider; names seen, none of a provider's: {}",
+                names.join(", ")
+            ),
+        };
+        say(page, &seen);
+    }
+}
+
+/// What speaks against each provider that a literal may be of.
+fn against(told: &Told<'_>) -> Vec<String> {
+    let notes = &told.explained.notes;
+    let owners_all = owners(notes, |_| true);
+    let proven = owners(notes, |s| matches!(s.proof, Some(Proven::By { .. })));
+    let mut lines = Vec::new();
+    let mut strangers: Vec<&str> = notes.witnesses.iter().map(|w| &*w.provider).collect();
+    strangers.sort_unstable();
+    strangers.dedup();
+    strangers.retain(|p| !owners_all.is_empty() && !owners_all.contains(p));
+    lines.extend(strangers.iter().map(|p| format!("against {p}: named, but what was found is not its code")));
+    let rules = &told.book.engine.catalogue.rules;
+    let settled = told.explained.judgement.faults.iter().filter_map(|f| f.rule.as_ref());
+    for rule in settled.filter_map(|id| rules.iter().find(|r| r.id == *id)) {
+        if !notes.statuses.is_empty()
+            && !rule.http.is_empty()
+            && !rule.http.iter().any(|s| notes.statuses.contains(s))
+        {
+            let http: Vec<String> = rule.http.iter().map(u16::to_string).collect();
+            lines.push(format!(
+                "against {}: its HTTP status is {}, another one stands here (weak, never a veto)",
+                rule.id,
+                http.join(", ")
+            ));
+        }
+    }
+    for owner in owners_all.into_iter().filter(|owner| !proven.contains(owner)) {
+        let mut others: Vec<&str> =
+            notes.witnesses.iter().map(|w| &*w.provider).filter(|p| *p != owner).collect();
+        others.dedup();
+        if !others.is_empty() && !notes.witnesses.iter().any(|w| &*w.provider == owner) {
+            lines.push(format!("against {owner}: nothing names it, and {} is named", others.join(", ")));
+        }
+    }
+    lines
+}
+
+/// Providers that a judged hit is proven to be of, or may be of.
+fn owners(notes: &Notes, which: impl Fn(&Sighting) -> bool) -> Vec<&str> {
+    let judged = notes.sightings.iter().filter(|s| s.proof.is_some() && which(s));
+    let mut owners: Vec<&str> = Vec::new();
+    for sighting in judged {
+        match &sighting.proof {
+            Some(Proven::By { provider, .. }) => owners.push(provider),
+            _ => owners.extend(sighting.owners.iter().map(|o| &*o.provider)),
+        }
+    }
+    owners.sort_unstable();
+    owners.dedup();
+    owners
+}
+
+fn verdict(page: &mut Page, told: &Told<'_>) {
+    let faults = &told.explained.judgement.faults;
+    if faults.is_empty() {
+        return nothing(page, told);
+    }
+    for (place, fault) in faults.iter().enumerate() {
+        let label = if place == 0 { "Verdict" } else { "" };
+        page.row(label, &headline(fault));
+        fault_body(page, told, fault);
+    }
+    for fault in &told.explained.notes.absorbed {
+        page.row("", &format!("taken in by a finer verdict, not counted: {}", headline(fault)));
+    }
+}
+
+fn nothing(page: &mut Page, told: &Told<'_>) {
+    let notes = &told.explained.notes;
+    let why = match notes.sightings.first().and_then(|s| s.let_go) {
+        None => "nothing of any pack was found in it".to_owned(),
+        Some(first) if notes.sightings.iter().all(|s| s.let_go == Some(first)) => {
+            format!("all that was found was let go: {}", first.words())
+        }
+        Some(_) => "all that was found was let go, for the reasons above".to_owned(),
+    };
+    page.row("Verdict", &format!("none: {why}"));
+}
+
+pub fn headline(fault: &Fault) -> String {
+    let provider = fault.provider.as_deref().unwrap_or("provider open");
+    let code = fault.code.as_deref().unwrap_or("code open");
+    match fault.verdict {
+        Verdict::Match => format!("match: {provider} {code}"),
+        Verdict::Ambiguous => format!("ambiguous: {provider}, {code}"),
+        Verdict::Foreign => "foreign: the error of somebody whose catalogue is not loaded".to_owned(),
+    }
+}
+
+fn fault_body(page: &mut Page, told: &Told<'_>, fault: &Fault) {
+    page.sub(2, &format!("because   {}", short(&fault.evidence.join("; "), TEXT_SHOWN)));
+    if fault.verdict == Verdict::Match {
+        let wire = fault.wire_code.as_ref().filter(|w| fault.code.as_ref() != Some(*w));
+        let wire = wire.map(|w| format!(", wire code {w}")).unwrap_or_default();
+        let category = fault.category.as_deref().unwrap_or(reserved::UNKNOWN);
+        page.sub(2, &format!("category  {category}{wire}"));
+        match &fault.rule {
+            Some(rule) => page.sub(2, &format!("rule      {rule}")),
+            None => page.sub(2, "rule      open: several rules have this code, or none has it"),
+        }
+    }
+    if !fault.candidates.is_empty() {
+        let shown: Vec<&str> = fault.candidates.iter().take(CANDIDATES_SHOWN).map(|c| &**c).collect();
+        let more = fault.candidates.len().saturating_sub(CANDIDATES_SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        page.sub(2, &format!("may be    {}{more}", shown.join(", ")));
+    }
+    if fault.role == crate::event::Role::Cause {
+        page.sub(2, "role      the cause of the error around it");
+    }
+    let info = fault.provider.as_ref().zip(fault.code.as_ref());
+    if let Some(info) = info.and_then(|(p, c)| told.book.engine.code_info(p, c)) {
+        page.sub(2, &format!("severity  {}; fault {}", info.severity, info.fault));
+        page.sub(2, &format!("to do     {}", short(&info.remediation, TEXT_SHOWN)));
+    }
+}
+
+fn tenant(page: &mut Page, told: &Told<'_>) {
+    let notes = &told.explained.notes.tenants;
+    if notes.is_empty() {
+        return page.row("Tenant", "not asked for: nothing is counted under a tenant");
+    }
+    let mut said: Vec<String> = Vec::new();
+    for note in notes {
+        let text = match (&note.value, &note.source, note.refused) {
+            (Some(value), Some(source), _) => format!("{}: from {source}", short(value, VALUE_SHOWN)),
+            (_, Some(source), Some(why)) => format!(
+                "-: {source} was refused, {} (reason {}); nothing else is tried",
+                refusal(why),
+                why.name()
+            ),
+            _ => "-: no tenant field, path, host or mapping names one".to_owned(),
+        };
+        if !said.contains(&text) {
+            page.row(if said.is_empty() { "Tenant" } else { "" }, &text);
+            said.push(text);
+        }
+    }
+}
+
+pub fn refusal(why: TenantRefusal) -> &'static str {
+    match why {
+        TenantRefusal::Syntax => "its value is not of the syntax that tenants have",
+        TenantRefusal::NationalId => "its value looks like a person's national id",
+        TenantRefusal::Email => "its value looks like an e-mail address",
+        TenantRefusal::Uuid => "its value is a UUID",
+        TenantRefusal::Secret => "its value looks like a secret",
+    }
+}
+
+fn series(page: &mut Page, told: &Told<'_>) {
+    if told.series.is_empty() {
+        return page.row("Counted", "as an unmatched line only");
+    }
+    page.row("Counted", "series that go up, with the amount:");
+    told.series.iter().for_each(|line| page.verbatim(line));
+}
+
+fn advice(page: &mut Page, told: &Told<'_>) {
+    let advice = &told.advice;
+    let faults = &told.explained.judgement.faults;
+    if let Some(overlay) = &advice.overlay {
+        page.row("To settle", "put this in a .yaml file of a --rules.dir; tried on this very line:");
+        overlay.lines().for_each(|line| page.verbatim(line));
+        page.row(
+            "",
+            &format!(
+                "with it the line is {}; right only if {} always is that provider's",
+                advice.becomes[0], advice.place
+            ),
+        );
+        for (provider, becomes) in advice.providers.iter().zip(&advice.becomes).skip(1) {
+            page.row("", &format!("with `{{id: {provider}}}` instead: {becomes}"));
+        }
+        return;
+    }
+    let known_open = faults.iter().any(|f| f.verdict == Verdict::Ambiguous && f.provider.is_some());
+    let text = if advice.wanted && advice.tried > 0 {
+        "no overlay was found that settles it: of the names, hosts and sources seen here none does"
+    } else if advice.wanted {
+        "the record names no service, logger, host or source that an overlay could map; log one, or give --path or --topic"
+    } else if known_open {
+        "the provider is known; an overlay cannot settle the code: log the response's own code or message"
+    } else if faults.is_empty() && told.explained.notes.sightings.is_empty() {
+        "if an error was expected: faultline explain CODE says what each code is recognised by"
+    } else {
+        return;
+    };
+    page.row("To settle", text);
+}
