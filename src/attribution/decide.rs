@@ -4,7 +4,7 @@
 //! of somebody not loaded beats identities. At the end a coarser reading of the same error is absorbed by a finer one,
 //! and a fault below another is its cause. Section 5 of the attribution rules.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::evidence::Strength;
 use super::hits::{Hit, Sign, Unit, What};
@@ -216,8 +216,19 @@ fn drop_tentative<T: Trace>(hits: &mut Vec<Hit>, trace: &mut T) {
     });
 }
 
+/// Verdicts that may all be compared with each other.
+const FEW: usize = 16;
+
 /// The same error read twice counts once: a finer match takes in the coarser ones.
-fn absorb<T: Trace>(rulings: Vec<Ruling>, trace: &mut T) -> Vec<Ruling> {
+fn absorb<T: Trace>(mut rulings: Vec<Ruling>, trace: &mut T) -> Vec<Ruling> {
+    // Equal verdicts of many hits first: what follows compares each with each.
+    let mut seen = HashSet::new();
+    if rulings.len() > FEW {
+        rulings.retain(|Ruling { fault: f, .. }| {
+            let candidates = f.candidates.clone();
+            seen.insert((f.verdict, f.provider.clone(), f.code.clone(), f.wire_code.clone(), candidates))
+        });
+    }
     let absorbed: Vec<bool> = (0..rulings.len())
         .map(|x| {
             (0..rulings.len()).any(|y| {

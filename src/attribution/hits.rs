@@ -158,8 +158,7 @@ impl<T: Trace> Finder<T> {
         let field = holder.and_then(|o| reading.field_position(o, name));
         let in_query = holder.is_some_and(|o| views.object_of(o).is_some_and(|o| o.format == Format::Query));
         let mut found = std::mem::take(&mut self.found);
-        let mut place =
-            TextAt { node, text, holder, field, parameter: in_query && field.is_none(), kept: Vec::new() };
+        let mut place = TextAt::new(node, text, holder, field, in_query && field.is_none());
         let messages = views.slice(text.messages);
         matcher.find(reading.catalogue, messages, &mut found);
         if !place.parameter {
@@ -236,7 +235,7 @@ impl<T: Trace> Finder<T> {
                     self.hits.push(hit);
                 }
                 if !decoded {
-                    place.kept.push((f.start, f.end));
+                    place.keep(reading, f.start, f.end);
                 }
             }
         }
@@ -328,6 +327,9 @@ fn is_behind_code(text: &[u8], start: usize, code: &Found) -> bool {
 
 /// `k` takes the place of `f`: the same provider, around it, and longer.
 fn covers(reading: &Reading<'_>, k: &Found, f: &Found) -> bool {
+    if f.start < k.start || k.end < f.end {
+        return false;
+    }
     let literals = &reading.catalogue.literals;
     let shares = literals[k.literal]
         .owners
@@ -335,7 +337,7 @@ fn covers(reading: &Reading<'_>, k: &Found, f: &Found) -> bool {
         .any(|a| literals[f.literal].owners.iter().any(|b| a.provider == b.provider));
     let chars = |f: &Found| literals[f.literal].pattern.literal_chars();
     let equal = k.end - k.start == f.end - f.start && chars(k) == chars(f);
-    shares && k.start <= f.start && f.end <= k.end && !equal
+    shares && !equal
 }
 
 /// The last part of a dotted field name, without case and separators.

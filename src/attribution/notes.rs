@@ -90,6 +90,8 @@ pub struct Sighting {
     /// Why it counts for nothing by itself.
     pub let_go: Option<Reason>,
     pub proof: Option<Proven>,
+    /// How often it stands in this place with the same fate.
+    pub times: usize,
     pub(super) key: (String, NodeId, usize),
 }
 

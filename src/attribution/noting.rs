@@ -276,6 +276,13 @@ impl Notes {
         if self.sightings.iter().any(|s| s.key == note.key && s.what == note.what) {
             return;
         }
+        let alike = |s: &&mut Sighting| {
+            note.let_go.is_some() && s.let_go == note.let_go && s.text == note.text && s.key.1 == note.key.1
+        };
+        if let Some(alike) = self.sightings.iter_mut().find(alike) {
+            alike.times += 1;
+            return;
+        }
         if self.sightings.len() >= SIGHTINGS_MAX {
             self.sightings_left_out += 1;
             return;
@@ -310,6 +317,7 @@ fn sighting(text: &str) -> Sighting {
         failure: None,
         let_go: None,
         proof: None,
+        times: 1,
         key: (String::new(), 0, 0),
     }
 }

@@ -129,7 +129,8 @@ impl Reading<'_> {
                 return Some(level);
             }
             let prose_text = views.slice(text.prose);
-            let first_line = || prose_text.split(|b| *b == b'\n').next().unwrap_or_default();
+            let head = &prose_text[..prose_text.len().min(prose::LEVEL_WITHIN)];
+            let first_line = || head.split(|b| *b == b'\n').next().unwrap_or_default();
             let own = if n == node { line } else { None };
             let level = prose::level(own.unwrap_or_else(first_line))
                 .or_else(|| if n == node { prose::level(prose_text) } else { None });
@@ -157,22 +158,36 @@ impl Reading<'_> {
         let views = self.views;
         let said = views.up(node).any(|n| {
             let Some(prose_text) = views.text_of(n).map(|t| views.slice(t.prose)) else { return false };
-            let (before, after) = if n == node && own.end <= prose_text.len() {
-                (&prose_text[..own.start], &prose_text[own.end..])
-            } else {
-                (prose_text, &[][..])
-            };
-            prose::says_failure(before) || prose::says_failure(after)
+            let own = if n == node && own.end <= prose_text.len() { own.clone() } else { 0..0 };
+            self.says_failure_around(n, prose_text, own)
         });
         if said { Failure::Word } else { Failure::Nothing }
     }
 
+    /// A failure word in the prose of node `n`, but for `own`. The first one is looked for once for all hits.
+    fn says_failure_around(&self, n: NodeId, text: &[u8], own: Range<usize>) -> bool {
+        let is_word = |at: usize| text.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        let cuts = |at: usize| at > 0 && is_word(at - 1) && is_word(at);
+        if cuts(own.start) || cuts(own.end) {
+            return prose::says_failure(&text[..own.start]) || prose::says_failure(&text[own.end..]);
+        }
+        let first = || prose::failure_word(text);
+        let first = self.failure_words.borrow_mut().entry(n).or_insert_with(first).clone();
+        match first {
+            None => false,
+            Some(first) if first.end <= own.start || first.start >= own.end => true,
+            Some(_) => prose::says_failure(&text[own.end..]),
+        }
+    }
+
     /// Levels of objects that do not enclose the place: one that is bad is enough.
     fn level_elsewhere(&self) -> Option<bool> {
-        let levels = (0..self.views.nodes.len())
-            .filter(|&n| self.views.object_of(n).is_some())
-            .filter_map(|n| self.object_level(n));
-        levels.reduce(|a, b| a || b)
+        *self.levels_of_objects.get_or_init(|| {
+            let levels = (0..self.views.nodes.len())
+                .filter(|&n| self.views.object_of(n).is_some())
+                .filter_map(|n| self.object_level(n));
+            levels.reduce(|a, b| a || b)
+        })
     }
 
     /// The position of `start..end` in the prose of a text, or why a code there means nothing.
@@ -272,11 +287,13 @@ fn written_form(before: &[u8], after: &[u8]) -> bool {
 
 /// One cell of a row of four or more cells; a row has no blanks behind its commas.
 fn is_csv_cell(line: &[u8], start: usize, end: usize) -> bool {
-    let commas = line.iter().filter(|b| **b == b',').count();
-    if commas < 3 || line.windows(2).any(|w| w == b", ") {
-        return false;
-    }
+    // A longer line is no row; what looks like its cells is not worth a look at all of it for each.
+    const ROW_MAX: usize = 64 << 10;
     let before = line[..start].strip_suffix(b"\"").unwrap_or(&line[..start]);
     let after = line[end..].strip_prefix(b"\"").unwrap_or(&line[end..]);
-    matches!(before.last(), None | Some(b',')) && matches!(after.first(), None | Some(b','))
+    matches!(before.last(), None | Some(b','))
+        && matches!(after.first(), None | Some(b','))
+        && line.len() <= ROW_MAX
+        && memchr::memchr_iter(b',', line).nth(2).is_some()
+        && memchr::memmem::find(line, b", ").is_none()
 }

@@ -10,7 +10,7 @@ use super::names;
 use super::views::MASK;
 
 /// How far into a line a level is looked for, in bytes.
-const LEVEL_WITHIN: usize = 160;
+pub const LEVEL_WITHIN: usize = 160;
 
 /// A level word of a line: whether it says that something failed, and where it stands.
 pub fn level(line: &[u8]) -> Option<(bool, std::ops::Range<usize>)> {
@@ -73,6 +73,11 @@ pub fn words(text: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
 
 /// A word that says that something failed, or the name of an exception or error.
 pub fn says_failure(text: &[u8]) -> bool {
+    failure_word(text).is_some()
+}
+
+/// The first of them.
+pub fn failure_word(text: &[u8]) -> Option<std::ops::Range<usize>> {
     const FAILURES: [&[u8]; 10] = [
         b"error",
         b"failed",
@@ -85,8 +90,8 @@ pub fn says_failure(text: &[u8]) -> bool {
         b"unable",
         b"cannot",
     ];
-    words(text).any(|word| {
-        let word = &text[word];
+    words(text).find(|word| {
+        let word = &text[word.clone()];
         FAILURES.iter().any(|f| word.eq_ignore_ascii_case(f))
             || word.ends_with(b"Exception")
             || word.ends_with(b"Error")

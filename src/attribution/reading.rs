@@ -1,5 +1,9 @@
 //! All that one record says before any code is judged: its views, statuses, and evidence.
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::ops::Range;
+
 use super::evidence::Evidence;
 use super::lexicon::Lexicon;
 use super::names::Field as Name;
@@ -43,6 +47,10 @@ pub struct Reading<'a> {
     pub(super) names_somebody: bool,
     /// It holds a text that only somebody who is not loaded writes.
     pub(super) bears_foreign_text: bool,
+    /// What the levels of all objects say together, once somebody asked.
+    pub(super) levels_of_objects: OnceCell<Option<bool>>,
+    /// The first failure word of each text that was asked for it.
+    pub(super) failure_words: RefCell<HashMap<NodeId, Option<Range<usize>>, foldhash::fast::RandomState>>,
     /// Tenants of operator mappings that hold here.
     pub mapped_tenants: Vec<(ProviderId, String)>,
 }
@@ -67,6 +75,8 @@ impl<'a> Reading<'a> {
             named: T::ON.then(Vec::new),
             names_somebody: false,
             bears_foreign_text: false,
+            levels_of_objects: OnceCell::new(),
+            failure_words: RefCell::default(),
             mapped_tenants: Vec::new(),
         };
         reading.read_statuses();

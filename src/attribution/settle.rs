@@ -246,7 +246,7 @@ impl Reading<'_> {
         let coded = !texts.is_empty() || open.iter().any(|h| h.what == What::Numbered);
         let counts = |h: &&&Hit| h.what == What::Numbered || (h.what == What::Message && !coded);
         trace.see(|notes| {
-            for hit in open.iter().filter(|h| !is_code(h) && !(counts(h) && technical(h))) {
+            for hit in open.iter().filter(|h| !(is_code(h) || (counts(h) && technical(h)))) {
                 notes.let_go(hit, if technical(&hit) { Reason::CodeBeside } else { Reason::WordUnproven });
             }
         });

@@ -3,6 +3,8 @@
 //! A spot knows its error position, its unit of decision (an object, or a clause of a text), and which forms of an owner
 //! look there. It holds no literal itself.
 
+use std::cell::OnceCell;
+
 use super::hits::{Unit, last_name};
 use super::names::Field as Name;
 use super::position::{Nowhere, Position};
@@ -24,19 +26,53 @@ pub(super) struct TextAt<'t> {
     pub(super) parameter: bool,
     /// Spans of messages, in which codes are not looked for again.
     pub(super) kept: Vec<(usize, usize)>,
+    /// Where the clauses of the prose end, once somebody asked.
+    pub(super) clause_ends: OnceCell<Vec<usize>>,
+    /// Of those, the ones inside kept messages, sorted: they end nothing.
+    pub(super) inside_messages: Vec<usize>,
 }
 
-impl TextAt<'_> {
+impl<'t> TextAt<'t> {
+    pub(super) fn new(
+        node: NodeId,
+        text: &'t Text,
+        holder: Option<NodeId>,
+        field: Option<Position>,
+        parameter: bool,
+    ) -> TextAt<'t> {
+        let (clause_ends, kept, inside_messages) = (OnceCell::new(), Vec::new(), Vec::new());
+        TextAt { node, text, holder, field, parameter, kept, clause_ends, inside_messages }
+    }
+
     /// The object of the field, or the clause of the text: clauses end at `;`, `->` and line ends.
     pub(super) fn unit(&self, reading: &Reading<'_>, at: usize) -> Unit {
         if let Some(object) = self.holder {
             return Unit::Object(object);
         }
-        let text = reading.views.slice(self.text.prose);
-        let in_message = |i: usize| self.kept.iter().any(|(a, b)| *a <= i && i < *b);
-        let ends = (0..at.min(text.len()))
-            .filter(|&i| (matches!(text[i], b';' | b'\n') || text[i..].starts_with(b"->")) && !in_message(i));
-        Unit::Clause(self.node, ends.count())
+        let before = |ends: &[usize]| ends.partition_point(|end| *end < at);
+        let ends = before(self.ends(reading)) - before(&self.inside_messages);
+        Unit::Clause(self.node, ends)
+    }
+
+    /// Keeps the span of a message: no code is looked for in it and no clause ends there.
+    pub(super) fn keep(&mut self, reading: &Reading<'_>, start: usize, end: usize) {
+        self.kept.push((start, end));
+        let ends = self.ends(reading);
+        let (from, to) = (ends.partition_point(|e| *e < start), ends.partition_point(|e| *e < end));
+        if from < to {
+            let inside = ends[from..to].to_vec();
+            self.inside_messages.extend(inside);
+            self.inside_messages.sort_unstable();
+            self.inside_messages.dedup();
+        }
+    }
+
+    fn ends(&self, reading: &Reading<'_>) -> &[usize] {
+        self.clause_ends.get_or_init(|| {
+            let text = reading.views.slice(self.text.prose);
+            let ends = |i: &usize| text[*i] != b'-' || text.get(i + 1) == Some(&b'>');
+            memchr::memchr3_iter(b';', b'\n', b'-', text).filter(ends).collect()
+        })
     }
 }
 

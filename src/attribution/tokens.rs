@@ -210,10 +210,16 @@ fn lists<'f>(text: &[u8], tokens: impl Iterator<Item = &'f Found>) -> Vec<(usize
 /// `[a, b, more words, c]`: brackets around three or more codes.
 fn bracketed(text: &[u8], tokens: &[(usize, usize)]) -> Vec<(usize, usize)> {
     let mut lists: Vec<(usize, usize, usize)> = Vec::new();
+    // The nearest bracket before the token at hand: tokens come in order, so each byte is looked at once.
+    let (mut bracket, mut looked_at) = (None, 0);
     for &(start, end) in tokens {
-        let open = text[..start].iter().rposition(|b| matches!(b, b'[' | b']')).filter(|&i| text[i] == b'[');
+        let nearer = memchr::memrchr2(b'[', b']', text.get(looked_at..start).unwrap_or_default());
+        bracket = nearer.map(|i| looked_at + i).or(bracket);
+        looked_at = looked_at.max(start);
+        let open = bracket.filter(|&i| text[i] == b'[');
+        let comma = |from: usize| memchr::memchr(b',', text.get(from..start).unwrap_or_default()).is_some();
         match (open, lists.last_mut()) {
-            (Some(open), Some(last)) if last.0 == open && text[last.1..start].contains(&b',') => {
+            (Some(open), Some(last)) if last.0 == open && comma(last.1) => {
                 last.1 = end;
                 last.2 += 1;
             }

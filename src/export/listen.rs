@@ -22,7 +22,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::connection::{Given, Head, Standing, Watched};
 use super::http::{ambiguous, answer};
-use super::places::{Place, Places, Room};
+use super::places::{Place, Places, Shortage};
 use super::routes::{Routes, Web};
 use super::shared::Shared;
 use crate::telemetry::Closed;
@@ -37,9 +37,6 @@ const QUEUE_MAX: i32 = 4096;
 /// What the system takes of an answer before its client fetches any. Left to itself it takes up to 4 MB of each, and copying
 /// so much for 64 slow readers kept everybody else waiting for more than a second.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
-
-/// After an accept that failed for want of something (file descriptors), before the next.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How much is given to clients, of places and of time.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +63,7 @@ pub struct Limits {
     /// for the metrics when there is no room waits until somebody has fetched his, or is cut for not fetching it.
     pub answer_bytes_max: usize,
     /// After the accept, nobody gives way before this: time for a request that is on its way. With `connections_max` places,
-    /// a full queue of silent clients (4096) is through in a third of a second.
+    /// a full queue of silent clients (4096) is through in less than half a second.
     pub settling: Duration,
     /// For connections to end on their own after the shutdown began.
     pub shutdown_timeout: Duration,
@@ -85,7 +82,7 @@ impl Default for Limits {
             grace: Duration::from_millis(100),
             long_answer: Duration::from_secs(2),
             answer_bytes_max: 16 * 1024 * 1024,
-            settling: Duration::from_millis(5),
+            settling: Duration::from_millis(7),
             shutdown_timeout: Duration::from_millis(900),
         }
     }
@@ -187,15 +184,12 @@ impl Server {
             };
             connections.spawn(self.clone().converse(stream, place));
             while connections.try_join_next().is_some() {}
-            // Every connection gets to read what its client has sent before the next newcomer may push it out.
-            tokio::task::yield_now().await;
         }
         drop(listener);
         while connections.join_next().await.is_some() {}
     }
 
     async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr) {
-        let mut is_told = false;
         loop {
             let error = match listener.accept().await {
                 Ok(accepted) => return accepted,
@@ -205,13 +199,10 @@ impl Server {
                 continue;
             }
             self.shared.telemetry.accept_failed();
-            if !std::mem::replace(&mut is_told, true) {
-                tracing::warn!(%error, "cannot accept a connection");
+            if self.places.fall_short(Instant::now()) == Shortage::New {
+                tracing::warn!(%error, "cannot accept a connection; there will be fewer for a while");
             }
-            // Out of file descriptors most likely, and a connection has one.
-            if timeout(ACCEPT_PAUSE, self.places.make_room()).await != Ok(Room::Made) {
-                sleep(ACCEPT_PAUSE).await;
-            }
+            self.places.make_room().await;
         }
     }
 

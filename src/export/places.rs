@@ -21,6 +21,12 @@ use super::listen::Limits;
 use super::shared::Shared;
 use crate::telemetry::Closed;
 
+/// How long there are fewer places after file descriptors ran out.
+const SHORTAGE_LASTS: Duration = Duration::from_secs(10);
+
+/// After an accept that failed, before the next.
+const PAUSE_MAX: Duration = Duration::from_millis(100);
+
 /// How often those who wait for memory look again.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -28,8 +34,24 @@ pub(super) struct Places {
     started: Instant,
     limits: Limits,
     shared: Arc<Shared>,
-    taken: Mutex<Vec<Arc<Standing>>>,
+    taken: Mutex<Taken>,
     changed: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: Vec<Arc<Standing>>,
+    /// How many connections there may be since file descriptors ran out, and when that was.
+    shortage: Option<(usize, Instant)>,
+}
+
+impl Taken {
+    fn most(&self, now: Instant, limits: &Limits) -> usize {
+        match self.shortage {
+            Some((most, since)) if now.saturating_duration_since(since) < SHORTAGE_LASTS => most,
+            _ => limits.connections_max,
+        }
+    }
 }
 
 /// A connection's place, given back when dropped.
@@ -39,16 +61,16 @@ pub(super) struct Place {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
-    Made,
-    None,
+pub(super) enum Shortage {
+    New,
+    Known,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.taken();
-        taken.retain(|standing| !Arc::ptr_eq(standing, &self.standing));
-        self.places.shared.telemetry.connections(taken.len());
+        taken.all.retain(|standing| !Arc::ptr_eq(standing, &self.standing));
+        self.places.shared.telemetry.connections(taken.all.len());
         drop(taken);
         self.places.changed.notify_waiters();
     }
@@ -65,7 +87,7 @@ impl Places {
         })
     }
 
-    fn taken(&self) -> MutexGuard<'_, Vec<Arc<Standing>>> {
+    fn taken(&self) -> MutexGuard<'_, Taken> {
         // Nothing that can panic is done under the lock.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,6 +97,10 @@ impl Places {
     pub async fn take(self: &Arc<Self>, address: IpAddr) -> Place {
         loop {
             let changed = self.changed.notified();
+            if let Some(place) = self.try_take(address, Instant::now()) {
+                return place;
+            }
+            all_take_their_steps().await;
             if let Some(place) = self.try_take(address, Instant::now()) {
                 return place;
             }
@@ -89,29 +115,40 @@ impl Places {
 
     fn try_take(self: &Arc<Self>, address: IpAddr, now: Instant) -> Option<Place> {
         let mut taken = self.taken();
-        if taken.len() >= self.limits.connections_max {
+        if taken.all.len() >= taken.most(now, &self.limits) {
             return None;
         }
         let standing = Arc::new(Standing::new(address, self.changed.clone(), now));
-        taken.push(standing.clone());
-        self.shared.telemetry.connections(taken.len());
+        taken.all.push(standing.clone());
+        self.shared.telemetry.connections(taken.all.len());
         Some(Place { standing, places: self.clone() })
     }
 
-    /// Asks the connection that deserves its place least to leave, and waits until it has.
-    pub async fn make_room(&self) -> Room {
+    /// Accepting failed, for want of file descriptors most likely: from now on there are fewer places than connections.
+    pub fn fall_short(&self, now: Instant) -> Shortage {
+        let mut taken = self.taken();
+        let is_new = taken.most(now, &self.limits) == self.limits.connections_max;
+        taken.shortage = Some((taken.all.len().saturating_sub(1).max(1), now));
+        if is_new { Shortage::New } else { Shortage::Known }
+    }
+
+    /// Waits for a connection less, or a moment where there is none to wait for.
+    pub async fn make_room(&self) {
         let changed = self.changed.notified();
-        if !self.evict(Instant::now()) {
-            return Room::None;
-        }
-        changed.await;
-        Room::Made
+        all_take_their_steps().await;
+        let has_any = !self.taken().all.is_empty();
+        let is_asked = self.evict(Instant::now());
+        let _ = timeout(if has_any && !is_asked { self.limits.settling } else { PAUSE_MAX }, changed).await;
     }
 
     /// Waits until one more answer fits into memory. Who waits looks at the same moments as the others, so that they share
     /// what is rendered then.
     pub async fn room_for_answer(&self) {
-        while !self.make_room_for_answer(Instant::now()) {
+        loop {
+            all_take_their_steps().await;
+            if self.make_room_for_answer(Instant::now()) {
+                return;
+            }
             let waited = self.started.elapsed().as_nanos() / LOOK_INTERVAL.as_nanos();
             let next = u32::try_from(waited + 1).unwrap_or(u32::MAX);
             sleep_until(self.started + LOOK_INTERVAL * next).await;
@@ -121,12 +158,12 @@ impl Places {
     fn make_room_for_answer(&self, now: Instant) -> bool {
         let taken = self.taken();
         loop {
-            let all: Vec<State> = taken.iter().map(|standing| standing.look()).collect();
+            let all: Vec<State> = taken.all.iter().map(|standing| standing.look()).collect();
             if answers_fit(&all, self.limits.answer_bytes_max) {
                 return true;
             }
             let Some(place) = least_answer(&all, now, &self.limits) else { return false };
-            taken[place].ask_to_leave(Closed::AnswerEvicted);
+            taken.all[place].ask_to_leave(Closed::AnswerEvicted);
         }
     }
 
@@ -134,11 +171,18 @@ impl Places {
     fn evict(&self, now: Instant) -> bool {
         let taken = self.taken();
         let all: Vec<(IpAddr, State)> =
-            taken.iter().map(|standing| (standing.address, standing.look())).collect();
-        let Some((place, reason)) = least(&all, now, &self.limits) else { return false };
-        taken[place].ask_to_leave(reason);
+            taken.all.iter().map(|standing| (standing.address, standing.look())).collect();
+        let limits = Limits { connections_max: taken.most(now, &self.limits), ..self.limits };
+        let Some((place, reason)) = least(&all, now, &limits) else { return false };
+        taken.all[place].ask_to_leave(reason);
         true
     }
+}
+
+/// Lets every connection take the steps that its client is ready for. When we are late ourselves, all clients look as if
+/// they were; nobody is to be judged by that.
+async fn all_take_their_steps() {
+    tokio::task::yield_now().await;
 }
 
 /// When an answer may be cut, if it may.

@@ -11,6 +11,7 @@ mod differential;
 mod packs;
 mod readme;
 mod structure;
+mod hostile;
 mod cli;
 mod tools;
 mod exposition;

@@ -2,10 +2,10 @@
 //! tenant, counts, and what would settle what is open. Bounded however long the record is.
 
 use super::Book;
-use super::overlay::Advice;
+use super::overlay::{self, Advice};
 use super::page::{Page, short};
 use crate::attribution::{Notes, Position, Proven, Reason, Sighting, View, What};
-use crate::commands::output::{bytes, counted};
+use crate::commands::output::{bytes, counted, grouped};
 use crate::event::{Fault, TenantRefusal, Verdict, reserved};
 use crate::framing::Wrapper;
 use crate::pipeline::Explained;
@@ -141,7 +141,9 @@ fn literals(page: &mut Page, told: &Told<'_>) {
     let (hits, let_go): (Vec<&Sighting>, Vec<&Sighting>) =
         notes.sightings.iter().partition(|s| s.let_go.is_none());
     if hits.is_empty() {
-        page.row("Found", "nothing that counts:");
+        let settled = !told.explained.judgement.faults.is_empty();
+        let head = if settled { "nothing that counts by itself:" } else { "nothing that counts:" };
+        page.row("Found", head);
     }
     let shown = hits.iter().take(SIGHTINGS_SHOWN).chain(let_go.iter().take(LET_GO_SHOWN));
     for (place, sighting) in shown.enumerate() {
@@ -160,7 +162,9 @@ fn literal(page: &mut Page, label: &str, s: &Sighting) {
     let what = s.what.map_or("text", What::words);
     let owners: Vec<&str> = s.owners.iter().map(|o| &*o.provider).collect();
     let class = s.class.map(|c| format!("{}: ", c.words())).unwrap_or_default();
-    page.row(label, &format!("{what} {} ({class}{})", short(&s.text, VALUE_SHOWN), owners.join(", ")));
+    let times = if s.times > 1 { format!(", {} times", grouped(s.times as u64)) } else { String::new() };
+    let text = short(&s.text, VALUE_SHOWN);
+    page.row(label, &format!("{what} {text} ({class}{}){times}", owners.join(", ")));
     let around = s.excerpt.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
     page.sub(2, &format!("where   {}{around}", s.place));
     if let Some(position) = s.position.filter(|p| *p != Position::Outside) {
@@ -182,7 +186,8 @@ fn literal(page: &mut Page, label: &str, s: &Sighting) {
     let rules: Vec<String> = s.owners.iter().flat_map(|o| o.rules.iter().map(ToString::to_string)).collect();
     let all: usize = s.owners.iter().map(|o| o.rules_count).sum();
     if (1..=4).contains(&all) {
-        page.sub(2, &format!("rule    {}", rules.join(", ")));
+        let label = if all > 1 { "rules" } else { "rule " };
+        page.sub(2, &format!("{label}   {}", rules.join(", ")));
     } else if all > 4 {
         page.sub(2, &format!("rules   {}, … {} in all", rules[..3.min(rules.len())].join(", "), all));
     }
@@ -239,8 +244,13 @@ fn evidence(page: &mut Page, told: &Told<'_>) {
         say(page, &format!("HTTP status {} (weak, narrows messages of several rules)", all.join(", ")));
     }
     if notes.witnesses.is_empty() && notes.foreign.is_empty() {
-        let names: Vec<String> =
-            notes.identities.iter().take(6).map(|i| format!("{}={}", i.key, short(&i.value, 40))).collect();
+        let names: Vec<String> = notes
+            .identities
+            .iter()
+            .filter(|i| overlay::is_name(i))
+            .take(6)
+            .map(|i| format!("{}={}", i.key, short(&i.value, 40)))
+            .collect();
         let seen = match names.is_empty() {
             true => "nothing in the record names who writes or who was talked to".to_owned(),
             false => format!(

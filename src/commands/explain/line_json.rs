@@ -91,6 +91,7 @@ fn sighting(s: &Sighting) -> Value {
         })).collect::<Vec<_>>(),
         "where": s.place,
         "around": s.excerpt,
+        "times": s.times,
         "position": s.position.map(|p| p.name()),
         "failing": s.failure.map(|f| f.words()),
         "let_go": s.let_go.map(|r| r.words()),

@@ -137,9 +137,10 @@ fn spots(explained: &Explained<'_>, record: &[u8], options: &Options) -> Vec<Spo
             spots.push(Spot { key, value: value.to_owned() });
         }
     };
-    let identities = &explained.notes.identities;
-    let is_word = |i: &&Identity| i.key == "text" || i.key == "path";
-    let is_logger = |i: &&Identity| i.key.to_ascii_lowercase().contains("logger");
+    let identities: Vec<&Identity> = explained.notes.identities.iter().filter(|i| is_name(i)).collect();
+    let identities = &identities;
+    let is_word = |i: &&&Identity| i.key == "text" || i.key == "path";
+    let is_logger = |i: &&&Identity| i.key.to_ascii_lowercase().contains("logger");
     for i in identities.iter().filter(|i| !is_word(i) && !is_logger(i)) {
         push("service", &i.value);
     }
@@ -159,6 +160,12 @@ fn spots(explained: &Explained<'_>, record: &[u8], options: &Options) -> Vec<Spo
         push("service", &i.value);
     }
     spots
+}
+
+/// The end of a time stands where a name may stand as well; no name begins with a digit.
+pub fn is_name(identity: &Identity) -> bool {
+    let word = identity.key == "text";
+    !word || identity.value.starts_with(|c: char| c.is_alphabetic() || matches!(c, '@' | '_'))
 }
 
 /// Hosts of URLs in the record, as they are written.

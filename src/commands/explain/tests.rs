@@ -168,6 +168,24 @@ fn no_overlay_is_suggested_where_none_helps() {
 }
 
 #[test]
+fn the_end_of_a_time_is_no_service() {
+    let book = book(None);
+    let line = b"2026-11-20T09:14:40Z ERROR crm request rejected: 510-4001";
+    let explained = book.engine.explain(line, false, &options());
+    let advice = overlay::advise(&book, line, false, &options(), &explained);
+    assert_eq!(advice.place, "service \"crm\"");
+}
+
+#[test]
+fn what_stands_there_often_is_told_once() {
+    let book = book(None);
+    let line = "INFO invalid_grant, then invalid_grant and then invalid_grant again";
+    let notes = book.engine.explain(line.as_bytes(), false, &options()).notes;
+    assert_eq!(notes.sightings.iter().map(|s| s.times).collect::<Vec<_>>(), [3]);
+    assert!(text(&book, line).contains("(shared: bankid, okta), 3 times"));
+}
+
+#[test]
 fn what_is_suggested_settles_the_line_for_each_provider_it_names() {
     let plain = book(None);
     for line in [

@@ -122,7 +122,8 @@ fn one_too_many_takes_the_place_of_the_longest_idle() {
 
 #[test]
 fn half_a_request_gives_way_before_a_connection_that_had_an_answer() {
-    let server = server(Limits { connections_max: 3, grace: Duration::ZERO, ..patient() });
+    let server =
+        server(Limits { connections_max: 3, grace: Duration::ZERO, settling: Duration::ZERO, ..patient() });
     let mut idle = server.idle();
     let mut half = server.connect();
     write!(half, "GET /metr").unwrap();
