@@ -12,7 +12,8 @@
 #   FAULTLINE_NAIVE_LINES   generated lines that are searched plainly as well (default 1000000), _SEED another stream
 #   FAULTLINE_DIFF_LINES    generated lines that an independent reading judges too (default 200000), _SEED another stream
 #   FAULTLINE_FUZZ_RECORDS  records of the fuzz (default 300000)
-#   FAULTLINE_FUZZ_SEED     another stream of them
+#   FAULTLINE_FUZZ_FILES    configurations and rule files of the fuzz (default 300000)
+#   FAULTLINE_FUZZ_SEED     another stream of both
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -153,6 +154,8 @@ FAULTLINE_DIFF_LINES="${FAULTLINE_DIFF_LINES:-200000}" \
     step "independent reading" cargo test --locked --test integration -- --nocapture differential::the_engine
 FAULTLINE_FUZZ_RECORDS="${FAULTLINE_FUZZ_RECORDS:-300000}" \
     step "fuzz" cargo test --locked --test integration -- --nocapture fuzz::
+FAULTLINE_FUZZ_FILES="${FAULTLINE_FUZZ_FILES:-300000}" \
+    step "fuzz of files" cargo test --locked --test integration -- --nocapture fuzz_files::
 step "benchmark counts" cargo test --locked --bench pipeline
 
 header "sum"

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 
-pub use super::yaml::{Locator, Step, parse_yaml, parse_yaml_located, read_yaml, top_keys};
+pub use super::yaml::{Locator, Step, parse_yaml, parse_yaml_located, read_yaml, says_nothing, top_keys};
 
 /// Characters of a source line that an excerpt shows; a longer line is cut around the caret.
 const EXCERPT_CHARS_MAX: usize = 100;
@@ -56,7 +56,10 @@ pub struct SourceText<'t> {
 
 impl<'t> SourceText<'t> {
     pub fn new(file: &'t str, text: &'t str) -> SourceText<'t> {
-        let ends = memchr::memchr_iter(b'\n', text.as_bytes()).map(|end| end + 1);
+        let bytes = text.as_bytes();
+        // a CR alone ends a line as well, as YAML has it
+        let ends = memchr::memchr2_iter(b'\n', b'\r', bytes).map(|end| end + 1);
+        let ends = ends.filter(|end| bytes[end - 1] == b'\n' || bytes.get(*end) != Some(&b'\n'));
         SourceText { file, text, lines: std::iter::once(0).chain(ends).collect() }
     }
 
@@ -66,6 +69,13 @@ impl<'t> SourceText<'t> {
         let before: usize = source.chars().take(place.1.saturating_sub(1)).map(char::len_utf8).sum();
         let start = source.as_ptr().addr() - self.text.as_ptr().addr();
         self.finding_at(place, start + before, message)
+    }
+
+    /// Line and column of an offset.
+    pub fn place_of(&self, byte: usize) -> (usize, usize) {
+        let line = self.lines.partition_point(|start| *start <= byte);
+        let start = self.lines[line - 1];
+        (line, self.text[start..byte].chars().count() + 1)
     }
 
     /// The same where the offset in the text is known, which saves counting along a long line.
@@ -196,10 +206,24 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .into_iter()
         .take(COMPARED_MAX)
         .filter(|one| one.len() <= 4 * WORD_CHARS_MAX)
-        .map(|one| (strsim::osa_distance(&word, &fold(one)), one))
+        .map(|one| (distance(&word, &fold(one), distance_max), one))
         .filter(|(distance, _)| *distance <= distance_max)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, one)| one)
+}
+
+/// Edits between two words; at the bound where one is the beginning of the other, or the same parts in another order.
+fn distance(word: &str, known: &str, bound: usize) -> usize {
+    const BEGINNING_MIN: usize = 4;
+    let edits = strsim::osa_distance(word, known);
+    let begins = known.len() <= 2 * word.len() && word.len() >= BEGINNING_MIN && known.starts_with(word);
+    let parts = |word: &str| {
+        let mut parts: Vec<String> = word.split('_').map(str::to_owned).collect();
+        parts.sort();
+        parts
+    };
+    let turned = || word.contains('_') && word.len() == known.len() && parts(word) == parts(known);
+    if edits > bound && (begins || turned()) { bound } else { edits }
 }
 
 /// The line with its number, cut around the place between `before` and `after`, and a caret below.
@@ -290,6 +314,9 @@ mod tests {
     fn a_suggestion_needs_a_near_miss() {
         assert_eq!(nearest("rate-limit", ["request", "rate_limit"]), Some("rate_limit"));
         assert_eq!(nearest("Error", ["error", "info"]), Some("error"));
+        assert_eq!(nearest("alias", ["class", "aliases"]), Some("aliases"));
+        assert_eq!(nearest("max_series", ["series_min", "series_max"]), Some("series_max"));
+        assert_eq!(nearest("file", ["files_and_more"]), None);
         assert_eq!(nearest("code", ["kind", "level"]), None);
         assert_eq!(nearest("", ["a"]), None);
         assert_eq!(suggest("zzz", ["a", "b"], "values").as_deref(), Some("known values: `a`, `b`"));

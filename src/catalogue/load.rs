@@ -3,7 +3,7 @@
 //! The packs of the binary are linted by a test when they are built and not again at each start. What operators add is
 //! linted in full, and checked against the rest (ids, overlays). Reads no file: `config` brings the texts.
 
-use super::diagnostic::{Diagnostic, Diagnostics, Locator, Step, nearest, quoted};
+use super::diagnostic::{Diagnostic, Diagnostics, Locator, SourceText, Step, nearest, quoted};
 use super::schema::{AcceptedList, FileLine, ForeignList, Overlay, Pack, SharedList};
 use super::{digest, lint};
 use serde::de::DeserializeOwned;
@@ -27,11 +27,12 @@ impl RuleFile {
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
                 let head = std::str::from_utf8(&error.as_bytes()[..good]).expect("checked up to here");
-                let line = head.matches('\n').count() + 1;
-                let column = head.rsplit('\n').next().unwrap_or("").chars().count() + 1;
                 let text = String::from_utf8_lossy(error.as_bytes());
-                let message = "the file is not UTF-8".to_string();
-                let finding = Diagnostic::new(&name, &text, (line, column), message);
+                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+                let source = SourceText::new(&name, text);
+                let good = head.strip_prefix('\u{feff}').unwrap_or(head).len();
+                let finding =
+                    source.finding_at(source.place_of(good), good, "the file is not UTF-8".to_string());
                 Err(finding.with_hint(Some("save it as UTF-8".to_string())).into())
             }
         }
@@ -200,7 +201,13 @@ fn no_kind(locator: &Locator<'_>) -> Diagnostic {
             locator.finding_at_key(key, message, Some(hint))
         }
         None => {
-            locator.finding(&[], message, Some("a pack begins with `schema: faultline.rules/v1`".to_string()))
+            let of_config = ["include", "log", "web", "sources", "limits"];
+            let is_config = keys.iter().any(|key| of_config.contains(key)) || keys == ["rules"];
+            let hint = match is_config {
+                true => "this looks like a configuration, which is named by --config.file",
+                false => "a pack begins with `schema: faultline.rules/v1`",
+            };
+            locator.finding(&[], message, Some(hint.to_string()))
         }
     }
 }

@@ -69,7 +69,10 @@ pub fn end(outcome: Outcome) -> ExitCode {
         Ok(Exit::Wrong) => ExitCode::from(2),
         Err(trouble) if trouble.is_broken_pipe() => ExitCode::SUCCESS,
         Err(Trouble::NotStarted(error)) => {
-            output::complain(format_args!("{error:#}"));
+            match error.downcast_ref() {
+                Some(refused) => output::refuse(refused),
+                None => output::complain(format_args!("{error:#}")),
+            }
             ExitCode::from(2)
         }
         Err(Trouble::Failed(error)) => {

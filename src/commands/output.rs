@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::logging;
+use crate::config::Refused;
 use crate::event::Millis;
 
 /// A message of ours on stderr: a line of text, or one of the log where the log is JSON. Values from input that are in
@@ -23,6 +24,17 @@ pub fn complain(message: fmt::Arguments<'_>) {
     match logging::is_json() {
         true => tracing::error!("{message}"),
         false => print(message),
+    }
+}
+
+/// The same for files that cannot be used: the first line begins with a place, as editors and people look for it.
+pub fn refuse(refused: &Refused) {
+    match logging::is_json() {
+        true => tracing::error!("{refused}; nothing was started"),
+        false => {
+            let _ = write!(io::stderr().lock(), "{}", refused.findings);
+            print(format_args!("{}; nothing was started", refused.consequence()));
+        }
     }
 }
 

@@ -4,8 +4,6 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::anyhow;
-
 use super::read::{self, Kind};
 use super::{Flags, Settings, include};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
@@ -29,14 +27,34 @@ pub fn load(flags: &Flags) -> anyhow::Result<Settings> {
     Ok(settings.overridden_by(flags))
 }
 
-fn refuse(what: &str, findings: Vec<Diagnostic>) -> anyhow::Result<()> {
+fn refuse(what: &'static str, findings: Vec<Diagnostic>) -> anyhow::Result<()> {
     if findings.is_empty() { Ok(()) } else { Err(refusal(what, Diagnostics::new(findings))) }
 }
 
-fn refusal(what: &str, findings: Diagnostics) -> anyhow::Error {
-    let findings = findings.to_string();
-    anyhow!("the {what} cannot be used\n{}", findings.trim_end())
+fn refusal(what: &'static str, findings: Diagnostics) -> anyhow::Error {
+    Refused { what, findings }.into()
 }
+
+/// Files that cannot be used. The findings come first, so that the first line names a place.
+#[derive(Debug)]
+pub struct Refused {
+    what: &'static str,
+    pub findings: Diagnostics,
+}
+
+impl Refused {
+    pub fn consequence(&self) -> String {
+        format!("the {} cannot be used", self.what)
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.findings, self.consequence())
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// The engine of the built-in packs and of the rule files in `rules.dirs`.
 pub fn build_engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {

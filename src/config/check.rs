@@ -11,7 +11,7 @@ use super::raw::{
     Raw, RawFormat, RawLevel, RawLimits, RawLog, RawMetrics, RawPreinit, RawSource, RawWeb, RawZeroFirst,
 };
 use super::{Limits, Log, LogFormat, LogLevel, Rules, Settings, SourceFrom, SourceSetting, Web, units};
-use crate::catalogue::diagnostic::{Diagnostic, Diagnostics, Locator, Step, quoted, read_yaml};
+use crate::catalogue::diagnostic::{Diagnostic, Diagnostics, Locator, Step, quoted, read_yaml, says_nothing};
 use crate::ledger::{Exposure, Preinit, ZeroFirst};
 
 /// The settings of a configuration text, or all that is wrong with it. `name` stands in the findings; what the text
@@ -37,7 +37,7 @@ pub(super) enum Shape<'t> {
 }
 
 pub(super) fn shape<'t>(name: &'t str, text: &'t str) -> Shape<'t> {
-    if is_blank(text) {
+    if says_nothing(text) {
         return Shape::Blank;
     }
     match read_yaml::<Raw>(name, text) {
@@ -59,12 +59,6 @@ pub(super) fn apply(
     let base = std::mem::take(settings);
     *settings = check.settings(raw, base);
     check.findings
-}
-
-/// A file of comments only.
-fn is_blank(text: &str) -> bool {
-    text.lines()
-        .all(|line| matches!(line.trim_start().chars().next(), None | Some('#')) || line.trim() == "---")
 }
 
 struct Check<'c, 't> {
@@ -133,7 +127,7 @@ impl Check<'_, '_> {
                     self.places.of_source(first)
                 );
                 let hint = "the name is the metric label `source`; give each source its own";
-                self.find(&path, message, Some(hint.into()));
+                self.find(&[path[0], path[1], "name".into()], message, Some(hint.into()));
             } else if let Some(first) = sources.iter().position(|other| other.from == source.from) {
                 let message =
                     format!("the same input is named twice; first at {}", self.places.of_source(first));
@@ -154,6 +148,7 @@ impl Check<'_, '_> {
             }
             if dir.is_empty() {
                 self.find(&path, "the path is empty", Some("`.` is the directory of this file".into()));
+                continue;
             }
             let dir = self.dir.join(PathBuf::from(dir));
             if let Some(first) = dirs.iter().position(|other| *other == dir) {
@@ -174,6 +169,11 @@ impl Check<'_, '_> {
         let mut source = match (raw.stdin, raw.file) {
             (Some(true), None) => SourceSetting::stdin(),
             (None | Some(false), Some(file)) if !file.is_empty() => {
+                if file.contains(char::is_control) {
+                    let message = format!("the path {} holds a control character", quoted(&file));
+                    let hint = "in double quotes `\\` begins an escape; write the path in single quotes";
+                    self.find(&[path[0], path[1], "file".into()], message, Some(hint.into()));
+                }
                 SourceSetting { from: SourceFrom::File(self.dir.join(&file)), name: file }
             }
             _ => {

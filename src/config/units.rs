@@ -23,12 +23,15 @@ impl FromStr for ListenAddress {
         let expected = "write host:port or :port, for example 127.0.0.1:10510";
         let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("there is no port; {expected}"))?;
         let port = port.parse().map_err(|_| format!("the port is no number from 0 to 65535; {expected}"))?;
+        if host.contains(|c: char| c.is_whitespace() || c.is_control() || "/@".contains(c)) {
+            return Err(format!("the host is no name or address; {expected}"));
+        }
         let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         let is_v6 = host.contains(':');
         if is_v6 && host.parse::<std::net::Ipv6Addr>().is_err() {
             return Err(format!("the host is no IPv6 address; {expected}"));
         }
-        if host.contains(|c: char| c.is_whitespace() || c.is_control() || "/@[]".contains(c)) {
+        if host.contains(['[', ']']) {
             return Err(format!("the host is no name or address; {expected}"));
         }
         Ok(ListenAddress { host: host.to_owned(), port })
@@ -76,7 +79,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     if text.trim() == "0" {
         return Ok(Duration::ZERO);
     }
-    let wrong = || format!("`{text}` is no duration; write 30s, 5m or 1h30m");
+    let wrong = || format!("{} is no duration; write 30s, 5m or 1h30m", quoted(text));
     let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     Duration::try_from(duration).map_err(|_| wrong())
 }
@@ -91,7 +94,7 @@ pub fn parse_telemetry_path(text: &str) -> Result<String, String> {
 
 /// `1048576`, `64KiB`, `1 MiB`, `1GiB`; `k`, `M` and `G` (also with `B`) are powers of 1000.
 pub(super) fn parse_size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is no size; write a number of bytes, or 64KiB, 1MiB");
+    let wrong = || format!("{} is no size; write a number of bytes, or 64KiB, 1MiB", quoted(text));
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..digits].parse().map_err(|_| wrong())?;

@@ -272,7 +272,7 @@ fn batch(engine: &Arc<Engine>, dice: &mut Dice, pool: &[Vec<u8>]) -> usize {
     whole.0.len()
 }
 
-fn setting(name: &str) -> Option<u64> {
+pub fn setting(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.replace('_', "").parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }

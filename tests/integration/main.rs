@@ -17,9 +17,12 @@ mod cli;
 mod tools;
 mod exposition;
 mod http;
+mod files;
 mod alerts;
 mod prometheus;
 mod reload;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;
+#[path = "../fuzz/files.rs"]
+mod fuzz_files;

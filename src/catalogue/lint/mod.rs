@@ -159,6 +159,14 @@ fn check_overlay(report: &mut Report<'_, '_>, overlay: &Overlay) {
         if let Some(host) = &map.host {
             report.host(steps!["map", n, "host"], host);
         }
+        if let Some(glob) = map.path.as_ref().filter(|glob| glob.contains(['?', '[', '{'])) {
+            let message = format!("{} is no glob that is read here", quoted(glob));
+            report.say(
+                steps!["map", n, "path"],
+                message,
+                Some("`*` stands for any text; nothing else is special"),
+            );
+        }
         if let Some(tenant) = &map.tenant {
             report.label(steps!["map", n, "tenant"], "a tenant", tenant);
         }

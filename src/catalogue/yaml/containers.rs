@@ -56,13 +56,14 @@ impl<'s> Entries<'s> {
         while let Some(&(key, value)) = self.entries.get(self.at) {
             self.at += 1;
             let name = session.tree.text(key).unwrap_or("");
-            if session.is_dropped(key) || session.is_dropped(value) {
+            if session.is_dropped(key) {
                 continue;
             }
             match self.key {
                 Some((_, fields)) if !fields.contains(&name) => {
                     session.note(unknown_field(session.tree, key, name, fields));
                 }
+                _ if session.is_dropped(value) => {}
                 _ => return Some((key, value, name)),
             }
         }

@@ -1,14 +1,21 @@
 //! YAML text → a value of any type that serde can read, with every error of the text and not the first.
 //!
-//! `tree` makes nodes with places of the text, `read` gives them to serde and, where a value does not fit, notes it and
-//! goes on with a stand-in, `session` runs that until nothing new is found. Stricter than YAML at large: unknown
-//! fields are refused whatever the type says, only `true` and `false` are booleans, tags and merge keys are refused.
+//! `plant` makes a `tree` of nodes with places of the text, `read` gives them to serde and, where a value does not fit,
+//! notes it and goes on with a stand-in, `session` runs that until nothing new is found. `syntax` says what is no YAML,
+//! where a person would look for it. Stricter than YAML at large: unknown fields are refused whatever the type says,
+//! only `true` and `false` are booleans, tags, merge keys and byte order marks inside the text are refused.
 
+mod tree;
+mod plant;
+mod characters;
+mod syntax;
+mod quotes;
+mod words;
+mod looks;
+mod session;
+mod read;
 mod containers;
 mod failure;
-mod read;
-mod session;
-mod tree;
 
 use super::diagnostic::{Diagnostic, Diagnostics, SourceText};
 use serde::de::DeserializeOwned;
@@ -80,6 +87,17 @@ pub fn read_yaml<'t, T: DeserializeOwned>(name: &'t str, text: &'t str) -> (Opti
     Locator::parse(name, text).read::<T>()
 }
 
+/// Whether a text is YAML without any content: comments, markers, or `null`.
+pub fn says_nothing(text: &str) -> bool {
+    let locator = Locator::parse("", text);
+    let is_nothing = match locator.tree.root.map(|root| locator.tree.kind(root)) {
+        None => true,
+        Some(Kind::Scalar { text, plain }) => *plain && read::is_nothing(text),
+        Some(_) => false,
+    };
+    is_nothing && locator.is_clean()
+}
+
 /// The top-level keys of a text, as far as it can be read.
 pub fn top_keys(text: &str) -> Vec<String> {
     Locator::parse("", text).top_keys().into_iter().map(str::to_owned).collect()
@@ -101,9 +119,15 @@ impl<'t> Locator<'t> {
         if text.len() > FILE_BYTES_MAX {
             let message = format!("the file has {} bytes, at most {FILE_BYTES_MAX} are read", text.len());
             let findings = vec![source.finding((1, 1), message)];
-            return Locator { source, tree: Tree::parse(""), findings };
+            return Locator { source, tree: plant::plant(""), findings };
         }
-        let mut tree = Tree::parse(text);
+        let characters = characters::problems(text);
+        if !characters.is_empty() {
+            let mut locator = Locator { source, tree: plant::plant(""), findings: Vec::new() };
+            characters.into_iter().for_each(|problem| locator.add(problem));
+            return locator;
+        }
+        let mut tree = plant::plant(text);
         let problems = std::mem::take(&mut tree.problems);
         let mut locator = Locator { source, tree, findings: Vec::new() };
         problems.into_iter().for_each(|problem| locator.add(problem));
@@ -201,7 +225,9 @@ impl<'t> Locator<'t> {
     fn holds_finding(&self, id: NodeId) -> bool {
         let from = self.mark_of(id).place();
         let to = self.last_mark(id).place();
-        self.findings.iter().any(|f| (f.line, f.column) >= from && (f.line, f.column) <= to)
+        let inside = |place: (usize, usize)| place >= from && place <= to;
+        self.findings.iter().any(|f| inside((f.line, f.column)))
+            || self.tree.holes.iter().take(PROBLEMS_MAX).any(|hole| inside(self.mark_of(*hole).place()))
             || !self.tree.node(id).closed
     }
 
@@ -209,7 +235,8 @@ impl<'t> Locator<'t> {
     fn last_mark(&self, mut id: NodeId) -> Mark {
         loop {
             let last = match &self.tree.node(id).kind {
-                Kind::Scalar { .. } => None,
+                // what an alias names stands elsewhere
+                Kind::Scalar { .. } | Kind::Alias(_) => None,
                 Kind::List(items) => items.last(),
                 Kind::Map(entries) => entries.last().map(|(_, value)| value),
             };
@@ -229,7 +256,7 @@ impl<'t> Locator<'t> {
         let mut nodes: Vec<NodeId> = self.tree.root.into_iter().collect();
         for step in path {
             let Some(&last) = nodes.last() else { break };
-            let next = match (&self.tree.node(last).kind, step) {
+            let next = match (self.tree.kind(last), step) {
                 (Kind::Map(entries), Step::Key(name)) => entries
                     .iter()
                     .find(|(key, _)| self.tree.text(*key) == Some(name))

@@ -4,6 +4,7 @@
 use super::Problem;
 use super::containers::{Entries, Items, Tagged};
 use super::failure::{Failure, StructKey, What};
+use super::looks;
 use super::session::{Session, unknown_value};
 use super::tree::{Kind, NodeId};
 use crate::catalogue::diagnostic::quoted;
@@ -29,9 +30,14 @@ enum Plain {
     Text,
 }
 
+/// Of a text without quotes.
+pub(super) fn is_nothing(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
 fn plain(text: &str) -> Plain {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Plain::Nothing,
+        _ if is_nothing(text) => return Plain::Nothing,
         "true" | "True" | "TRUE" => return Plain::Bool(true),
         "false" | "False" | "FALSE" => return Plain::Bool(false),
         _ => {}
@@ -55,7 +61,7 @@ impl<'s> Reader<'s> {
     }
 
     fn kind(&self) -> Option<&'s Kind<'s>> {
-        (!self.stand_in).then(|| &self.session.tree.node(self.node).kind)
+        (!self.stand_in).then(|| self.session.tree.kind(self.node))
     }
 
     /// The text of a scalar and, without quotes, what it says.
@@ -64,6 +70,22 @@ impl<'s> Reader<'s> {
             Kind::Scalar { text, plain: true } => Some((text, plain(text))),
             Kind::Scalar { text, plain: false } => Some((text, Plain::Text)),
             _ => None,
+        }
+    }
+
+    /// The text of a scalar without quotes.
+    fn unquoted(&self) -> Option<&'s str> {
+        self.scalar().filter(|_| !self.is_quoted()).map(|(text, _)| text)
+    }
+
+    /// A list of one text or a mapping without values in brackets: a placeholder or a regex that lacks its quotes.
+    fn is_bracketed(&self) -> bool {
+        let nothing = |id: NodeId| matches!(self.session.tree.kind(id), Kind::Scalar { text, plain: true } if text.is_empty());
+        match self.kind() {
+            Some(Kind::Map(entries)) => {
+                entries.len() == 1 && entries.iter().all(|(_, value)| nothing(*value))
+            }
+            _ => false,
         }
     }
 
@@ -81,7 +103,7 @@ impl<'s> Reader<'s> {
             (_, Some((text, Plain::Text))) => format!("the text {}", quoted(text)),
             (_, Some((text, Plain::Bool(_)))) => quoted(text),
             (_, Some((text, _))) => format!("the number {}", quoted(text).trim_matches('`')),
-            (Some(Kind::Scalar { .. }), None) => unreachable!("a scalar has its text"),
+            (Some(Kind::Scalar { .. } | Kind::Alias(_)), None) => unreachable!("a scalar has its text"),
         };
         let place = self.field.map_or(String::new(), |name| format!(" for {}", quoted(name)));
         let message = format!("expected {expected}{place}, found {found}");
@@ -131,13 +153,8 @@ impl<'s> Reader<'s> {
                 None
             }
             found => {
-                let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-                let hint = match found {
-                    Some((text, _)) if self.is_quoted() && digits(text) => Some("leave out the quotes"),
-                    Some((text, _)) if digits(text) => Some("leave out the leading zeros"),
-                    _ => None,
-                };
-                self.mismatch("a whole number", hint);
+                let hint = found.and_then(|(text, _)| looks::no_number(text, self.is_quoted()));
+                self.mismatch("a whole number", hint.as_deref());
                 None
             }
         };
@@ -154,7 +171,9 @@ impl<'s> Reader<'s> {
         let (entries, reported): (&[(NodeId, NodeId)], bool) = match self.kind() {
             Some(Kind::Map(entries)) => (entries, false),
             _ => {
+                let look = self.unquoted().and_then(looks::no_mapping);
                 let hint = match key {
+                    _ if look.is_some() => look,
                     Some((_, fields)) if !fields.is_empty() => {
                         let fields: Vec<String> = fields.iter().map(|field| quoted(field)).collect();
                         Some(format!("its fields: {}", fields.join(", ")))
@@ -215,7 +234,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             },
             (_, Some((_, Plain::Float(n)))) => visitor.visit_f64(n),
             (_, Some((text, Plain::Text))) => visitor.visit_str(text),
-            (Some(Kind::Scalar { .. }), None) => unreachable!("a scalar has its text"),
+            (Some(Kind::Scalar { .. } | Kind::Alias(_)), None) => unreachable!("a scalar has its text"),
         };
         self.settle(result, false)
     }
@@ -225,13 +244,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         let value = match self.scalar() {
             Some((_, Plain::Bool(value))) => Some(value),
             found => {
-                let hint = match found.map(|(text, _)| text.to_ascii_lowercase()).as_deref() {
-                    Some("true" | "false") => Some("leave out the quotes"),
-                    Some("yes" | "on" | "y" | "1") => Some("write `true`"),
-                    Some("no" | "off" | "n" | "0") => Some("write `false`"),
-                    _ => None,
-                };
-                self.mismatch("`true` or `false`", hint);
+                let hint = found.and_then(|(text, _)| looks::no_bool(text, self.is_quoted()));
+                self.mismatch("`true` or `false`", hint.as_deref());
                 None
             }
         };
@@ -273,7 +287,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             }
             Some((text, _)) => Some(text),
             None => {
-                self.mismatch("a text", None);
+                let hint = "quote a text that begins with `{` or `[`";
+                self.mismatch("a text", self.is_bracketed().then_some(hint));
                 None
             }
         };
@@ -330,7 +345,15 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         let (items, reported): (&[NodeId], bool) = match self.kind() {
             Some(Kind::List(items)) => (items, false),
             _ => {
-                self.mismatch("a list", Some("write `[a, b]`, or one `- a` a line"));
+                let first_key = || match self.kind()? {
+                    Kind::Map(entries) => self.session.tree.text(entries.first()?.0),
+                    _ => None,
+                };
+                let look = self.unquoted().or_else(first_key).and_then(looks::no_list);
+                self.mismatch(
+                    "a list",
+                    Some(look.as_deref().unwrap_or("write `[a, b]`, or one `- a` a line")),
+                );
                 (&[], true)
             }
         };

@@ -5,10 +5,11 @@
 //! one. Which fields a struct requires is learned once for all values of that struct, so passes are few.
 
 use super::failure::{Failure, StructKey, What};
+use super::looks;
 use super::read::Reader;
-use super::tree::{NodeId, Tree};
+use super::tree::{Kind, NodeId, Tree};
 use super::{PROBLEMS_MAX, Problem};
-use crate::catalogue::diagnostic::{quoted, suggest};
+use crate::catalogue::diagnostic::{nearest, quoted, suggest};
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -37,7 +38,7 @@ pub(super) fn read<'t, T: DeserializeOwned>(tree: &'t Tree<'t>) -> Outcome<T> {
     let mut session = Session {
         tree,
         problems: RefCell::default(),
-        dropped: HashSet::new(),
+        dropped: tree.holes.iter().copied().collect(),
         required: HashMap::new(),
         required_at: HashMap::new(),
         visits: Cell::new(0),
@@ -123,12 +124,15 @@ impl<'t> Session<'t> {
 }
 
 pub(super) fn unknown_field(tree: &Tree<'_>, key: NodeId, name: &str, known: &[&'static str]) -> Problem {
-    let problem = Problem::new(tree.node(key).mark, format!("unknown field {}", quoted(name)));
+    let mark = tree.node(key).mark;
     let hint = match name {
+        "" => return Problem::new(mark, "no name before the `:`").hint("write `name: value`".to_string()),
         "<<" => Some("merge keys are not read; write the fields out".to_string()),
-        _ => suggest(name, known.iter().copied(), "fields"),
+        _ if looks::missing_blank(name) => Some("put a blank behind the `:`".to_string()),
+        _ if name.contains('=') => Some("write `name: value` with a `:` and a blank".to_string()),
+        _ => suggest_or_look(tree, key, name, known, "fields"),
     };
-    Problem { hint, ..problem }
+    Problem { hint, ..Problem::new(mark, format!("unknown field {}", quoted(name))) }
 }
 
 pub(super) fn unknown_value(
@@ -140,5 +144,22 @@ pub(super) fn unknown_value(
 ) -> Problem {
     let place = field.map_or(String::new(), |name| format!(" for {}", quoted(name)));
     let problem = Problem::new(tree.node(at).mark, format!("unknown value {}{place}", quoted(value)));
-    Problem { hint: suggest(value, known.iter().copied(), "values"), ..problem }
+    Problem { hint: suggest_or_look(tree, at, value, known, "values"), ..problem }
+}
+
+/// A near miss, else what is odd about a text without quotes, else what is known.
+fn suggest_or_look(
+    tree: &Tree<'_>,
+    at: NodeId,
+    word: &str,
+    known: &[&'static str],
+    kind: &str,
+) -> Option<String> {
+    let is_plain = matches!(tree.kind(at), Kind::Scalar { plain: true, .. });
+    let look = || looks::hint(word).filter(|_| is_plain);
+    match nearest(word, known.iter().copied()) {
+        Some(_) => look().filter(|_| !word.is_ascii()),
+        None => look(),
+    }
+    .or_else(|| suggest(word, known.iter().copied(), kind))
 }

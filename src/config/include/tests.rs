@@ -86,7 +86,7 @@ fn duplicates_over_files_name_both_places() {
         "{errors:?}"
     );
     assert!(
-        errors[1].starts_with("f.yaml:4:5 the name `b` is taken by the source at a.yaml:3"),
+        errors[1].starts_with("f.yaml:4:25 the name `b` is taken by the source at a.yaml:3"),
         "{errors:?}"
     );
     assert!(

@@ -5,8 +5,8 @@ use super::{expect, head, rule};
 #[test]
 fn syntax() {
     expect(&head("names: §[a, b\n"), &[("YAML syntax", "close the bracket")]);
-    expect(&head("names: \"a\n§"), &[("YAML syntax", "close the quote")]);
-    expect(&head("\t§names: [a]\n"), &[("YAML syntax", "spaces")]);
+    expect(&head("names: §\"a\n"), &[("YAML syntax", "close the quote")]);
+    expect(&head("§\tnames: [a]\n"), &[("YAML syntax", "spaces")]);
     expect(&head("tenant_allow: a§: b\n"), &[("YAML syntax", "quote a text that holds `: `")]);
     expect(&head("names: §@a\n"), &[("YAML syntax", "quote")]);
     expect(&head("names: §[a}\n"), &[("YAML syntax", "close the bracket")]);
@@ -76,7 +76,7 @@ fn unknown_values() {
 #[test]
 fn wrong_types() {
     expect(&head("names: §acme\n"), &[("expected a list for `names`, found the text `acme`", "[a, b]")]);
-    expect(&head("names§:\n"), &[("expected a list for `names`, found nothing", "[a, b]")]);
+    expect(&head("§names:\n"), &[("expected a list for `names`, found nothing", "[a, b]")]);
     expect(&head("names: [§[a]]\n"), &[("expected a text for `names`, found a list", "")]);
     expect(&head("evidence: §[a]\n"), &[("expected a mapping for `evidence`, found a list", "`strong`")]);
     expect(&head("rules: §{id: a}\n"), &[("expected a list for `rules`, found a mapping", "- a")]);
@@ -94,7 +94,7 @@ fn wrong_types() {
     expect(&rule("name: §[a]"), &[("expected a text for `name`, found a list", "")]);
     expect(&rule("message: §{a: b}"), &[("expected a text or a list of texts, found a mapping", "")]);
     expect(&rule("class: §[word]"), &[("`class`: expected `unique`, `phrase` or `word`", "")]);
-    expect(&rule("").replace("code: c1", "code§:"), &[("expected a text for `code`, found nothing", "\"\"")]);
+    expect(&rule("").replace("code: c1", "§code:"), &[("expected a text for `code`, found nothing", "\"\"")]);
     expect(&head("evidence: {strong: {shapes: [§a]}}\n"), &[("a list of field names, or a mapping", "")]);
     expect(&head("§[a]: b\n"), &[("expected a name before `:`", "")]);
 }
