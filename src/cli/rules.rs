@@ -14,7 +14,7 @@ use crate::config::{Flags, Settings};
 /// packs as if they lay in a rule directory. Without a file: what --config.file and --rules.dir name.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  faultline check --config.file /etc/faultline/faultline.yaml\n  \
-    faultline check faultline.yaml rules/okta-overlay.yaml\n  faultline check --lint my-rules/\n  \
+    faultline check faultline.yaml rules/our-names.yaml\n  faultline check --lint my-rules/\n  \
     faultline check --format json overlay.yaml | jq -r '.findings[].message'")]
 pub(super) struct Check {
     /// Configurations, rule files, or directories of them

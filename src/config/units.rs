@@ -95,10 +95,10 @@ pub fn parse_telemetry_path(text: &str) -> Result<String, String> {
 /// `1048576`, `64KiB`, `1 MiB`, `1GiB`; `k`, `M` and `G` (also with `B`) are powers of 1000.
 pub(super) fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || format!("{} is no size; write a number of bytes, or 64KiB, 1MiB", quoted(text));
-    let text = text.trim();
+    let text = text.trim_matches(' ');
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
-    let unit: u64 = match text[digits..].trim() {
+    let unit: u64 = match text[digits..].trim_start_matches(' ') {
         "" | "B" => 1,
         "k" | "kB" | "KB" => 1000,
         "M" | "MB" => 1000 * 1000,

@@ -231,7 +231,8 @@ fn check_tenants(report: &mut Report<'_, '_>, provider: &Provider<'_>, overlay: 
     // What does not compile was said where it stands.
     let Ok(allow) = Regex::new(provider.tenant_allow.unwrap_or(TENANT_ALLOW)) else { return };
     for (n, map) in overlay.map.iter().enumerate() {
-        let Some(tenant) = map.tenant.as_deref().filter(|tenant| !tenant.is_empty()) else { continue };
+        // What no label may be was said where it stands, too.
+        let Some(tenant) = map.tenant.as_deref().filter(|tenant| super::is_label(tenant)) else { continue };
         if !allow.is_match(tenant) || tenant.contains('@') {
             let hint = match provider.tenant_allow {
                 Some(allow) => format!("`tenant_allow` of the pack is {}", quoted(allow)),

@@ -231,3 +231,11 @@ fn check_codes(report: &mut Report<'_, '_>, codes: &[String]) {
         }
     }
 }
+
+/// Whether [`Report::label`] has nothing to say of it.
+fn is_label(value: &str) -> bool {
+    !value.trim().is_empty()
+        && !value.starts_with('_')
+        && value.len() <= LABEL_BYTES_MAX
+        && !value.chars().any(char::is_control)
+}

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::line::{Told, headline, wrapper};
+use super::line::{Told, wrapper};
+use super::line_outcome::headline;
 use crate::attribution::{Proven, Sighting, View};
 use crate::commands::scan::verdict_name;
 use crate::event::{Fault, Role, reserved};

@@ -6,6 +6,7 @@
 
 mod codes;
 mod line;
+mod line_outcome;
 mod line_json;
 mod overlay;
 mod page;

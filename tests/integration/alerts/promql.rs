@@ -85,11 +85,22 @@ fn matchers<'a>(mut text: &'a str, selector: &mut Selector) -> &'a str {
         }
         let (label, after) = text.split_once(['=', '!']).expect("a matcher has an operator");
         let operator = &text[label.len()..][..text[label.len()..].find('"').expect("and a value")];
-        let (value, after) =
-            after.split_once('"').and_then(|(_, value)| value.split_once('"')).expect("quoted");
+        let (value, after) = after.split_once('"').map(|(_, text)| quoted(text)).expect("quoted");
         selector.matchers.push((label.to_owned(), operator.to_owned(), value.to_owned()));
         text = after;
     }
+}
+
+/// Up to the closing quote, escapes as they are written, and what follows it.
+fn quoted(text: &str) -> (&str, &str) {
+    let mut is_escaped = false;
+    let end = text.find(|c| {
+        let ends = c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        ends
+    });
+    let end = end.expect("a value ends");
+    (&text[..end], &text[end + 1..])
 }
 
 /// The expressions that a template of an annotation asks for, with `x` for each value that it fills in.
