@@ -33,8 +33,9 @@ fn the_example_gives_the_output_that_is_shown() {
     let report = stdout(&run_without_input(&["scan", sample.to_str().unwrap()]));
     let is_timed = |line: &&str| line.starts_with("10 lines");
     assert_shows(&report.lines().filter(|line| !is_timed(line)).collect::<Vec<_>>().join("\n"));
-    let ambiguous = text.lines().nth(7).unwrap();
-    assert_shows(&stdout(&run(&["classify"], format!("{ambiguous}\n").as_bytes())));
+    let ambiguous = format!("{}\n", text.lines().nth(7).unwrap());
+    assert_shows(&stdout(&run(&["classify"], ambiguous.as_bytes())));
+    assert_shows(&stdout(&run(&["explain", "--line", "-"], ambiguous.as_bytes())));
 }
 
 #[test]
@@ -57,6 +58,8 @@ fn every_metric_of_a_scrape_is_named_and_no_other() {
     let readme = readme();
     for family in families.iter().filter(|family| family.starts_with("faultline_")) {
         assert!(readme.contains(&format!("`{family}")), "README.md does not name {family}");
+        let shows = |line: &str| line.strip_prefix(family).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        assert!(readme.lines().any(shows), "README.md shows no line of {family}");
     }
     for named in readme.split("`faultline_").skip(1) {
         let name: String = named.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
@@ -67,7 +70,7 @@ fn every_metric_of_a_scrape_is_named_and_no_other() {
 #[test]
 fn every_flag_is_named_and_no_other() {
     let mut flags = Vec::new();
-    for command in ["demo", "run", "scan", "classify", "explain"] {
+    for command in ["demo", "run", "scan", "classify", "explain", "check", "test"] {
         let help = stdout(&run_without_input(&[command, "--help"]));
         let of_line = |line: &str| {
             let name: String =

@@ -16,26 +16,24 @@ use crate::config::read::{self, Kind};
 use crate::config::{Flags, Settings, SourceFrom};
 use crate::ledger::WorstCase;
 
-/// Top-level keys that rule files have and configurations have not.
-const KEYS_OF_RULES: [&str; 17] = [
+/// Top-level keys that rule files have and configurations have not, nor a likely misspelling of theirs.
+const KEYS_OF_RULES: [&str; 12] = [
     "schema",
     "provider",
     "overlay",
     "shared",
     "foreign",
     "accepted",
-    "names",
-    "source",
     "code_syntax",
     "forms",
     "tenant_allow",
     "evidence",
     "endpoint_hints",
-    "tenant",
     "symptoms",
-    "map",
-    "codes",
 ];
+
+/// What the value of `schema` begins with in every version.
+const SCHEMA_BEGIN: &str = "faultline.rules/";
 
 pub(super) fn check(flags: &Flags, options: &Options, findings: &mut Findings) -> Summary {
     let mut configs = Vec::new();
@@ -127,7 +125,9 @@ fn is_rules(text: &str) -> bool {
     let of_rules = |key: &str| KEYS_OF_RULES.contains(&key);
     let line_key =
         |line: &str| line.split_once(':').is_some_and(|(key, _)| of_rules(key.trim_matches(['"', '\''])));
-    top_keys(text).iter().any(|key| of_rules(key)) || text.lines().any(line_key)
+    top_keys(text).iter().any(|key| of_rules(key))
+        || text.lines().any(line_key)
+        || text.contains(SCHEMA_BEGIN)
 }
 
 /// The rule files that belong to a configuration, and those that were named.

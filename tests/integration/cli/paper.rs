@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use super::process::{run_without_input, stderr, stdout};
 
-const COMMANDS: [&str; 4] = ["demo", "run", "scan", "classify"];
+const COMMANDS: [&str; 7] = ["demo", "run", "scan", "classify", "explain", "check", "test"];
 
 /// What bash offers for the last of these words.
 fn completed(words: &[&str]) -> Vec<String> {

@@ -2,7 +2,7 @@ use super::process::{run, run_without_input, stderr, stdout};
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in ["demo", "run", "scan", "classify", "explain"] {
+    for command in ["demo", "run", "scan", "classify", "explain", "check", "test", "completions", "man"] {
         let output = run_without_input(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0));
         assert!(stdout(&output).contains("Examples:\n  "), "{command}");
