@@ -55,7 +55,7 @@ fn everything_that_is_wrong_in_all_files_is_said_at_once_with_its_place_first() 
         "broken.yaml:",
         "f.yaml:1:7: unknown field `lingre`",
         "f.yaml:3:16: ",
-        "f.yaml:4:15: `nowhere`: it does not exist",
+        "f.yaml:4:16: `nowhere`: it does not exist",
         "missing.yaml:1:1: it does not exist",
         "ov.yaml:4:8: unknown field `servce`",
     ] {
@@ -129,7 +129,7 @@ fn sources_are_not_opened_and_ports_not_bound() {
     // Opening the pipe would wait for a writer, for ever.
     let output = check(dir.path(), &["--config.file", "f.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(places(&stderr(&output)), ["f.yaml:2:26: warning: `later.log`: it does not exist"]);
+    assert_eq!(places(&stderr(&output)), ["f.yaml:2:25: warning: `later.log`: it does not exist"]);
     assert!(stdout(&output).ends_with("0 errors, 1 warning\n"));
     fs::create_dir(dir.path().join("rules")).unwrap();
     assert!(
@@ -174,7 +174,7 @@ fn a_typo_in_an_overlay_says_what_was_likely_meant() {
             "4:14",
             "did you mean `invalid_grant.invalid_grant`?",
         ),
-        ("map:", "rules: [{id: E0000004, severty: info}]\nmap:", "4:24", "did you mean `severity`?"),
+        ("map:", "rules: [{id: core.E0000004, severty: info}]\nmap:", "4:29", "did you mean `severity`?"),
         ("id: okta", "id: okta, operated_by: uss", "3:35", "did you mean `us`?"),
         ("login.acme.example}", "login.acme.example, tenant: 'a b'}", "4:41", "a letter or digit, then"),
         ("login.acme.example}", "'https://login.acme.example/'}", "4:14", "a domain and nothing else"),
@@ -205,7 +205,7 @@ fn an_overlap_is_an_error_until_it_is_accepted_and_its_hint_accepts_it() {
     assert_eq!(output.status.code(), Some(2));
     assert!(
         said.starts_with(
-            "rules/tollgate.yaml:5:18: `invalid_client` is a code of `bankid` too, builtin:packs/bankid.yaml:"
+            "rules/tollgate.yaml:5:19: `invalid_client` is a code of `bankid` too, builtin:packs/bankid.yaml:"
         ),
         "{said}"
     );

@@ -10,7 +10,7 @@ fn syntax() {
     expect(&head("tenant_allow: a§: b\n"), &[("YAML syntax", "quote a text that holds `: `")]);
     expect(&head("names: §@a\n"), &[("YAML syntax", "quote")]);
     expect(&head("names: §[a}\n"), &[("YAML syntax", "close the bracket")]);
-    expect(&head("tenant_allow: §\"\\d\"\n"), &[("YAML syntax", "single quotes")]);
+    expect(&head("tenant_allow: \"§\\d\"\n"), &[("YAML syntax", "single quotes")]);
     expect(&head("tenant_allow: 'it'§s'\n"), &[("YAML syntax", "around the whole text")]);
     expect(&head("names:\n  - a\n §- b\n"), &[("YAML syntax", "indentation")]);
     expect(&head("§%YAML 1.2\n"), &[("YAML syntax", "%")]);
