@@ -176,7 +176,7 @@ fn a_typo_in_an_overlay_says_what_was_likely_meant() {
         ),
         ("map:", "rules: [{id: core.E0000004, severty: info}]\nmap:", "4:29", "did you mean `severity`?"),
         ("id: okta", "id: okta, operated_by: uss", "3:35", "did you mean `us`?"),
-        ("login.acme.example}", "login.acme.example, tenant: 'a b'}", "4:41", "a letter or digit, then"),
+        ("login.acme.example}", "login.acme.example, tenant: 'a b'}", "4:42", "a letter or digit, then"),
         ("login.acme.example}", "'https://login.acme.example/'}", "4:14", "a domain and nothing else"),
     ] {
         let dir = folder(&[("ov.yaml", &OVERLAY.replacen(from, to, 1))]);
