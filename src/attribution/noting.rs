@@ -340,7 +340,7 @@ fn owned(catalogue: &Catalogue, owners: Vec<(ProviderId, &[RuleId])>) -> Vec<Own
 fn failure(reading: &Reading<'_>, at: At<'_>, position: Position) -> Option<Failure> {
     let At::Text(node, text, start, end) = at else { return None };
     matches!(position, Position::E4 | Position::Outside).then(|| {
-        let line = prose::line_around(text, start);
+        let line = prose::line_around(text, start..end);
         reading.failure(node, Some(&text[line]), start..end)
     })
 }
@@ -387,8 +387,8 @@ fn view(views: &Views, id: NodeId) -> Option<View> {
 fn excerpt(text: &[u8], start: usize, end: usize) -> Option<String> {
     let from = start.saturating_sub(EXCERPT_EACH_SIDE);
     let to = text.len().min(end + EXCERPT_EACH_SIDE);
-    let line = prose::line_around(text, start);
-    let (from, to) = (from.max(line.start), to.min(line.end.max(end)));
+    let line = prose::line_around(text, start..end);
+    let (from, to) = (from.max(line.start), to.min(line.end));
     let mut words = String::new();
     words.push_str(if from > line.start { "…" } else { "" });
     words.push_str(&shown(&text[from..to]));

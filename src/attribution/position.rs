@@ -206,7 +206,7 @@ impl Reading<'_> {
         if prose::negated(text, start) {
             return Err(Nowhere::Negated);
         }
-        let line = prose::line_around(text, start);
+        let line = prose::line_around(text, start..end);
         if written_form(before, after)
             || is_csv_cell(&text[line.clone()], start - line.start, end - line.start)
         {

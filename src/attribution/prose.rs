@@ -128,10 +128,10 @@ pub fn statuses(text: &[u8], out: &mut Vec<u16>) {
     }
 }
 
-/// The line of `text` that holds `at`.
-pub fn line_around(text: &[u8], at: usize) -> std::ops::Range<usize> {
-    let start = memchr::memrchr(b'\n', &text[..at]).map_or(0, |i| i + 1);
-    let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |i| at + i);
+/// The lines of `text` that hold the hit: one, unless a message goes over the end of a line.
+pub fn line_around(text: &[u8], hit: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let start = memchr::memrchr(b'\n', &text[..hit.start]).map_or(0, |i| i + 1);
+    let end = memchr::memchr(b'\n', &text[hit.end..]).map_or(text.len(), |i| hit.end + i);
     start..end
 }
 
@@ -224,6 +224,15 @@ fn is_separator(gap: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lines_around_a_hit_hold_all_of_it() {
+        let text = b"one\ntwo\nthree\nfour";
+        assert_eq!(line_around(text, 5..6), 4..7);
+        assert_eq!(line_around(text, 4..7), 4..7);
+        assert_eq!(line_around(text, 5..10), 4..13);
+        assert_eq!(line_around(text, 0..text.len()), 0..text.len());
+    }
 
     #[test]
     fn levels_stand_in_many_places() {
