@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use super::connection::Weight;
+use super::prints::Print;
 use super::sheets::length;
 
 /// Bytes of the last piece of a body of several.
@@ -30,7 +31,7 @@ pub struct AnswerBody {
 
 enum From {
     Whole(Bytes),
-    Pieces { sheets: Arc<[Bytes]>, place: usize, tail: Option<Bytes> },
+    Pieces { sheets: Arc<Print>, place: usize, tail: Option<Bytes> },
 }
 
 impl AnswerBody {
@@ -39,7 +40,7 @@ impl AnswerBody {
         AnswerBody { sent: 0, length: bytes.len(), from: From::Whole(bytes), receipt: None }
     }
 
-    pub(super) fn of_sheets(sheets: Arc<[Bytes]>, receipt: Option<Receipt>) -> AnswerBody {
+    pub(super) fn of_sheets(sheets: Arc<Print>, receipt: Option<Receipt>) -> AnswerBody {
         AnswerBody {
             sent: 0,
             length: length(&sheets),
@@ -57,7 +58,7 @@ impl AnswerBody {
     pub(super) fn weight(&self) -> Weight {
         let id = match &self.from {
             From::Whole(bytes) => bytes.as_ptr().addr(),
-            From::Pieces { sheets, .. } => sheets.as_ptr().addr(),
+            From::Pieces { sheets, .. } => Arc::as_ptr(sheets).addr(),
         };
         Weight { id, bytes: self.length }
     }
@@ -109,6 +110,7 @@ impl Body for AnswerBody {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prints::Prints;
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -117,7 +119,7 @@ mod tests {
         let receipt = times.clone();
         (
             AnswerBody::of_sheets(
-                sheets.into(),
+                Arc::<Prints>::default().add(sheets.to_vec()),
                 Some(Box::new(move || _ = receipt.fetch_add(1, Ordering::SeqCst))),
             ),
             times,
@@ -154,7 +156,7 @@ mod tests {
     #[test]
     fn empty_and_whole_bodies_end() {
         assert!(AnswerBody::whole("").is_end_stream());
-        assert!(AnswerBody::of_sheets([].into(), None).is_end_stream());
+        assert!(AnswerBody::of_sheets(Arc::<Prints>::default().add(Vec::new()), None).is_end_stream());
         let mut whole = AnswerBody::whole("healthy\n");
         assert_eq!((whole.length(), whole.next()), (8, Some(Bytes::from("healthy\n"))));
         assert!(whole.is_end_stream() && whole.next().is_none());

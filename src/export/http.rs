@@ -31,10 +31,7 @@ pub(super) async fn answer<B: Body>(
     let mut response = match refusal(handler, request) {
         Some(refused) => refused,
         None => match handler {
-            Handler::Metrics => {
-                places.room_for_answer().await;
-                scrape(shared, Ask::of(request, address)).await
-            }
+            Handler::Metrics => places.making_room(scrape(shared, Ask::of(request, address))).await,
             Handler::Healthy => plain(StatusCode::OK, "healthy\n"),
             Handler::Ready if shared.is_ready() => plain(StatusCode::OK, "ready\n"),
             Handler::Ready => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),

@@ -59,9 +59,6 @@ pub struct Limits {
     pub grace: Duration,
     /// But an answer that takes longer than this as a whole may be cut for others.
     pub long_answer: Duration,
-    /// Memory of the answers that clients are fetching. It is as much as three of the largest where that is more. Who asks
-    /// for the metrics when there is no room waits until somebody has fetched his, or is cut for not fetching it.
-    pub answer_bytes_max: usize,
     /// After the accept, nobody gives way before this: time for a request that is on its way. With `connections_max` places,
     /// a full queue of silent clients (4096) is through in less than half a second.
     pub settling: Duration,
@@ -81,7 +78,6 @@ impl Default for Limits {
             closing_timeout: Duration::from_millis(250),
             grace: Duration::from_millis(100),
             long_answer: Duration::from_secs(2),
-            answer_bytes_max: 16 * 1024 * 1024,
             settling: Duration::from_millis(7),
             shutdown_timeout: Duration::from_millis(900),
         }

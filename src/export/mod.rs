@@ -1,7 +1,8 @@
 //! The truth → the world: exposition text, HTTP.
 //!
 //! `ask` reads what a request wants with the help of `negotiation`, `exposition` writes it in one of the formats of `format`
-//! on `sheets`, `press` lets those who wait share it, `fetch` is the body that a client takes. `shared` is what the shell, the workers and the server hold in common. `routes` knows which path is whose,
+//! on `sheets`, `press` lets those who wait share it, `prints` bounds what waits to be fetched, `fetch` is the body that a
+//! client takes. `shared` is what the shell, the workers and the server hold in common. `routes` knows which path is whose,
 //! `page` is the landing page, `http` answers a request, `connection` notes how far each client is, `places` decides who
 //! gives way when there are too many, `listen` serves. No request can stop the scan.
 
@@ -10,6 +11,7 @@ mod negotiation;
 mod ask;
 mod sheets;
 mod exposition;
+mod prints;
 mod press;
 mod fetch;
 mod shared;

@@ -6,18 +6,20 @@
 //! places; then one that fetches, but for long. A request that we work on is never dropped, nor is an answer that is being
 //! fetched; where all are such, the newcomer waits for the first to end or to stop, some tenths of a second.
 //!
-//! Answers that are being fetched are bounded in memory as well: every slow reader may hold an exposition of its own.
+//! Answers that are being fetched give way as well when they take too much memory, see `prints`.
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::connection::{Phase, Standing, State, Weight};
 use super::listen::Limits;
+use super::prints::one_more_fits;
 use super::shared::Shared;
 use crate::telemetry::Closed;
 
@@ -27,11 +29,10 @@ const SHORTAGE_LASTS: Duration = Duration::from_secs(10);
 /// After an accept that failed, before the next.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 
-/// How often those who wait for memory look again.
+/// How often who waits for an answer looks for memory.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
 pub(super) struct Places {
-    started: Instant,
     limits: Limits,
     shared: Arc<Shared>,
     taken: Mutex<Taken>,
@@ -78,13 +79,7 @@ impl Drop for Place {
 
 impl Places {
     pub fn new(limits: Limits, shared: Arc<Shared>) -> Arc<Places> {
-        Arc::new(Places {
-            started: Instant::now(),
-            limits,
-            shared,
-            taken: Mutex::default(),
-            changed: Arc::default(),
-        })
+        Arc::new(Places { limits, shared, taken: Mutex::default(), changed: Arc::default() })
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -141,28 +136,26 @@ impl Places {
         let _ = timeout(if has_any && !is_asked { self.limits.settling } else { PAUSE_MAX }, changed).await;
     }
 
-    /// Waits until one more answer fits into memory. Who waits looks at the same moments as the others, so that they share
-    /// what is rendered then.
-    pub async fn room_for_answer(&self) {
+    /// Waits for an answer that waits for memory, and asks for it those who hold it without need.
+    pub async fn making_room<T>(&self, answer: impl Future<Output = T>) -> T {
+        let mut answer = pin!(answer);
         loop {
-            all_take_their_steps().await;
-            if self.make_room_for_answer(Instant::now()) {
-                return;
+            if let Ok(answer) = timeout(LOOK_INTERVAL, &mut answer).await {
+                return answer;
             }
-            let waited = self.started.elapsed().as_nanos() / LOOK_INTERVAL.as_nanos();
-            let next = u32::try_from(waited + 1).unwrap_or(u32::MAX);
-            sleep_until(self.started + LOOK_INTERVAL * next).await;
+            all_take_their_steps().await;
+            self.make_room_for_answer(Instant::now());
         }
     }
 
-    fn make_room_for_answer(&self, now: Instant) -> bool {
+    fn make_room_for_answer(&self, now: Instant) {
         let taken = self.taken();
         loop {
             let all: Vec<State> = taken.all.iter().map(|standing| standing.look()).collect();
-            if answers_fit(&all, self.limits.answer_bytes_max) {
-                return true;
+            if answers_fit(&all) {
+                return;
             }
-            let Some(place) = least_answer(&all, now, &self.limits) else { return false };
+            let Some(place) = least_answer(&all, now, &self.limits) else { return };
             taken.all[place].ask_to_leave(Closed::AnswerEvicted);
         }
     }
@@ -194,15 +187,12 @@ fn answer_rank(state: &State, now: Instant, limits: &Limits) -> Option<u8> {
 }
 
 /// Whether one more answer fits beside those that are being fetched.
-fn answers_fit(all: &[State], bytes_max: usize) -> bool {
+fn answers_fit(all: &[State]) -> bool {
     let mut answers: Vec<Weight> =
         all.iter().filter(|s| s.phase == Phase::Answering && s.leaving.is_none()).map(|s| s.answer).collect();
     answers.sort_unstable_by_key(|answer| answer.id);
     answers.dedup_by_key(|answer| answer.id);
-    let held: usize = answers.iter().map(|answer| answer.bytes).sum();
-    let largest = answers.iter().map(|answer| answer.bytes).max().unwrap_or(0);
-    // The next is as large as the largest, most likely.
-    held + largest <= bytes_max.max(3 * largest)
+    one_more_fits(answers.iter().map(|answer| answer.bytes))
 }
 
 /// The place of the answer that is cut next for want of memory.
@@ -348,7 +338,7 @@ mod tests {
     fn answers_share_what_they_share_and_the_slowest_makes_room() {
         const MIB: usize = 1 << 20;
         let (now, limits) = (now(), Limits::default());
-        let fit = |all: &[State]| answers_fit(all, limits.answer_bytes_max);
+        let fit = answers_fit;
         let mut all: Vec<State> = (0..60).map(|_| answer(now, OLD, 1, 4 * MIB)).collect();
         assert!(fit(&all), "they share one");
         all.push(answer(now, YOUNG, 2, 4 * MIB));

@@ -6,10 +6,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hyper::body::Bytes;
 use tokio::sync::oneshot;
 
 use super::ask::Ask;
+use super::prints::{Print, Prints};
 use crate::ledger::{Births, Reader};
 
 /// One scrape that waits.
@@ -22,14 +22,17 @@ pub(super) struct Job {
 /// What was rendered for a scrape.
 #[derive(Debug, Clone)]
 pub(super) struct Printed {
-    pub sheets: Arc<[Bytes]>,
+    pub sheets: Arc<Print>,
     pub reader: Reader,
     /// When it was rendered.
     pub births: Births,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Press(Mutex<Queue>);
+pub(super) struct Press {
+    queue: Mutex<Queue>,
+    pub prints: Arc<Prints>,
+}
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -47,33 +50,62 @@ impl Press {
 
     /// For whoever renders, kept until he is done.
     pub fn turn(&self) -> Turn<'_> {
-        Turn(self)
+        Turn { press: self, was_whole: false }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         // Nothing that can panic is done under the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The right to render. Should rendering panic, those in line are told by the end of their channel and the next scrape
 /// finds the press free.
 #[derive(Debug)]
-pub(super) struct Turn<'a>(&'a Press);
+pub(super) struct Turn<'a> {
+    press: &'a Press,
+    /// The last rendering was one of everything.
+    was_whole: bool,
+}
 
 impl Turn<'_> {
-    /// All who wait by now. Nobody: the turn is over, and the next who comes begins another.
+    /// All who wait, once there is room for what the first of them wants. Nobody: the turn is over, and the next who comes
+    /// begins another.
+    ///
+    /// Whoever wants everything, which scrapers do and all of them share, has every second rendering. Else the order is
+    /// that of asking.
     pub fn next(&mut self) -> Option<Vec<Job>> {
-        let mut queue = self.0.queue();
-        queue.is_running = !queue.waiting.is_empty();
-        queue.is_running.then(|| std::mem::take(&mut queue.waiting))
+        self.press.prints.wait_for_room(|| self.press.queue().is_wanted());
+        let mut queue = self.press.queue();
+        queue.is_running = queue.is_wanted();
+        let mut jobs = std::mem::take(&mut queue.waiting);
+        drop(queue);
+        let whole = jobs.iter().position(|job| job.ask.filter.is_all());
+        if let Some(whole) = whole.filter(|_| !self.was_whole) {
+            jobs[..=whole].rotate_right(1);
+        }
+        self.was_whole = jobs.first()?.ask.filter.is_all();
+        Some(jobs)
+    }
+
+    /// These wait on, before those who came later.
+    pub fn put_back(&mut self, jobs: Vec<Job>) {
+        self.press.queue().waiting.splice(..0, jobs);
+    }
+}
+
+impl Queue {
+    /// Forgets those who have gone.
+    fn is_wanted(&mut self) -> bool {
+        self.waiting.retain(|job| !job.reply.is_closed());
+        !self.waiting.is_empty()
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            *self.0.queue() = Queue::default();
+            *self.press.queue() = Queue::default();
         }
     }
 }

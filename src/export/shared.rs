@@ -7,7 +7,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hyper::body::Bytes;
 use tokio::sync::oneshot;
 
 use super::ask::Ask;
@@ -123,16 +122,14 @@ impl Shared {
     /// Renders until nobody waits.
     fn print(&self) {
         let mut turn = self.press.turn();
-        while let Some(mut jobs) = turn.next() {
-            while !jobs.is_empty() {
-                jobs = self.print_one(jobs);
-            }
+        while let Some(jobs) = turn.next() {
+            let others = self.print_one(jobs);
+            turn.put_back(others);
         }
     }
 
     /// Renders what the first one wants, for all who want the same; returns the others.
-    fn print_one(&self, mut jobs: Vec<Job>) -> Vec<Job> {
-        jobs.retain(|job| !job.reply.is_closed());
+    fn print_one(&self, jobs: Vec<Job>) -> Vec<Job> {
         let Some(first) = jobs.first() else { return jobs };
         let mut ledger = self.ledger();
         self.hand_in_receipts(&mut ledger);
@@ -145,9 +142,9 @@ impl Shared {
         drop(ledger);
         writer.telemetry(&self.telemetry);
         let sheets = writer.finish();
-        let zipped: Option<Arc<[Bytes]>> =
-            mine.iter().any(|job| job.ask.is_gzip).then(|| gzip(&sheets).into());
-        let plain: Arc<[Bytes]> = sheets.into();
+        let prints = &self.press.prints;
+        let zipped = mine.iter().any(|job| job.ask.is_gzip).then(|| prints.add(gzip(&sheets)));
+        let plain = prints.add(sheets);
         for job in mine {
             let sheets = zipped.as_ref().filter(|_| job.ask.is_gzip).unwrap_or(&plain).clone();
             let reader = job.ask.reader(zero_first);
