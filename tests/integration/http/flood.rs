@@ -289,6 +289,7 @@ fn slow_readers_who_want_something_else_each_share_the_memory_for_answers() {
 }
 
 /// Scrapes in peace and under attack, while lines are counted.
+#[expect(clippy::print_stdout, reason = "what it measured")]
 fn attacked_by(bad: &[(Bad, usize)]) {
     allow_files(4_096);
     let (mut daemon, address, log, _folder) = large_daemon();
