@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalogue::schema::Severity;
-use crate::commands::{Outcome, Trouble, classify, demo, explain, logging, run, scan};
+use crate::commands::{Outcome, Trouble, classify, demo, explain, logging, output, run, scan};
 use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel};
 use crate::event::{Origin, Verdict};
 
@@ -281,12 +281,13 @@ impl Invocation {
             Command::Check(check) => return check.run(&flags),
             _ => {}
         }
-        let settings = config::load(&flags).map_err(|error| {
+        let (settings, warnings) = config::load(&flags).map_err(|error| {
             // What is wrong with the file is said as the flags want it; the file has no say.
             logging::start(&config::Settings::default().overridden_by(&flags).log);
             Trouble::NotStarted(error)
         })?;
         logging::start(&settings.log);
+        warnings.iter().for_each(output::warn);
         match command {
             Command::Demo(demo) => demo::run(&settings, &demo::Options { lifetime: demo.lifetime, flags }),
             Command::Run(run) if run.print_config => run::print_config(&settings),

@@ -46,9 +46,21 @@ impl Handler {
             Handler::Other => "other",
         }
     }
+
+    /// Status codes that are counted from 0, so that the first is seen: all but those that say the request is a bad one.
+    fn codes(self) -> &'static [&'static str] {
+        match self {
+            Handler::Metrics => &["200", "500"],
+            Handler::Healthy | Handler::Landing => &["200"],
+            Handler::Ready => &["200", "503"],
+            Handler::Reload => &["200", "403", "500", "503"],
+            Handler::Quit => &["200", "403"],
+            Handler::Other => &["400", "404"],
+        }
+    }
 }
 
-/// Why the server closed a connection that the client would have kept: the values of the label `reason`. A timeout ends
+/// Why the server closed a connection on its own: the values of the label `reason`. A timeout ends
 /// whoever takes too long, an eviction makes room for the next client when there are too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
@@ -113,15 +125,16 @@ impl Telemetry {
         )
         .expect("name and labels are legal");
         for handler in Handler::ALL {
-            let code = if handler == Handler::Other { "404" } else { "200" };
-            http_requests.with_label_values(&[handler.name(), code]);
+            for code in handler.codes() {
+                http_requests.with_label_values(&[handler.name(), code]);
+            }
         }
         let http_connections =
             IntGauge::new("faultline_http_connections", "Open HTTP connections.").expect("name is legal");
         let http_connections_closed = IntCounterVec::new(
             Opts::new(
                 "faultline_http_connections_closed_total",
-                "HTTP connections that the server closed and the client would have kept, by reason.",
+                "HTTP connections that the server closed on its own, by reason.",
             ),
             &["reason"],
         )

@@ -58,9 +58,10 @@ impl Notes {
     pub(super) fn reading(&mut self, reading: &Reading<'_>) {
         let views = reading.views;
         for node in 0..views.nodes.len() {
-            match self.views.len() < VIEWS_MAX {
-                true => self.views.extend(view(views, node)),
-                false => self.views_left_out += 1,
+            match view(views, node) {
+                Some(view) if self.views.len() < VIEWS_MAX => self.views.push(view),
+                Some(_) => self.views_left_out += 1,
+                None => {}
             }
         }
         let place = |node: Option<NodeId>| match node {

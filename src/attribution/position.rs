@@ -206,14 +206,37 @@ impl Reading<'_> {
         if prose::negated(text, start) {
             return Err(Nowhere::Negated);
         }
-        let line = prose::line_around(text, start..end);
-        if written_form(before, after)
-            || is_csv_cell(&text[line.clone()], start - line.start, end - line.start)
-        {
+        let line = self.line_around(text, start..end);
+        if written_form(before, after) || line.is_row && fills_cell(before, after) {
             return Ok(Position::E3);
         }
-        Ok(if self.failing(node, Some(&text[line]), start..end) { Position::E4 } else { Position::Outside })
+        Ok(if self.failing(node, Some(&text[line.range]), start..end) {
+            Position::E4
+        } else {
+            Position::Outside
+        })
     }
+
+    /// Looked for once for all hits of a line.
+    fn line_around(&self, text: &[u8], hit: Range<usize>) -> Line {
+        let mut last = self.last_line.borrow_mut();
+        let known = last.take().filter(|line| {
+            line.of == text.as_ptr_range() && line.range.start <= hit.start && hit.end <= line.range.end
+        });
+        let line = known.unwrap_or_else(|| {
+            let range = prose::line_around(text, hit);
+            Line { of: text.as_ptr_range(), is_row: is_row(&text[range.clone()]), range }
+        });
+        last.insert(line).clone()
+    }
+}
+
+/// A line of a text, which is known by where it lies: it outlives the reading.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    of: Range<*const u8>,
+    range: Range<usize>,
+    is_row: bool,
 }
 
 /// A status in a field of that name.
@@ -285,15 +308,14 @@ fn written_form(before: &[u8], after: &[u8]) -> bool {
     word.ends_with(b"Exception") || word.ends_with(b"Error") || (colon && word.eq_ignore_ascii_case(b"error"))
 }
 
-/// One cell of a row of four or more cells; a row has no blanks behind its commas.
-fn is_csv_cell(line: &[u8], start: usize, end: usize) -> bool {
-    // A longer line is no row; what looks like its cells is not worth a look at all of it for each.
-    const ROW_MAX: usize = 64 << 10;
-    let before = line[..start].strip_suffix(b"\"").unwrap_or(&line[..start]);
-    let after = line[end..].strip_prefix(b"\"").unwrap_or(&line[end..]);
-    matches!(before.last(), None | Some(b','))
-        && matches!(after.first(), None | Some(b','))
-        && line.len() <= ROW_MAX
-        && memchr::memchr_iter(b',', line).nth(2).is_some()
-        && memchr::memmem::find(line, b", ").is_none()
+/// Four or more cells; a row has no blanks behind its commas.
+fn is_row(line: &[u8]) -> bool {
+    memchr::memchr_iter(b',', line).nth(2).is_some() && memchr::memmem::find(line, b", ").is_none()
+}
+
+/// Nothing but a comma, the end of the line or quotes beside it.
+fn fills_cell(before: &[u8], after: &[u8]) -> bool {
+    let before = before.strip_suffix(b"\"").unwrap_or(before);
+    let after = after.strip_prefix(b"\"").unwrap_or(after);
+    matches!(before.last(), None | Some(b',' | b'\n')) && matches!(after.first(), None | Some(b',' | b'\n'))
 }

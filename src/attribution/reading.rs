@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::evidence::Evidence;
 use super::lexicon::Lexicon;
 use super::names::Field as Name;
-use super::position::http_status;
+use super::position::{Line, http_status};
 use super::prose;
 use super::trace::Trace;
 use super::views::{Kind, NodeId, Views};
@@ -51,6 +51,8 @@ pub struct Reading<'a> {
     pub(super) levels_of_objects: OnceCell<Option<bool>>,
     /// The first failure word of each text that was asked for it.
     pub(super) failure_words: RefCell<HashMap<NodeId, Option<Range<usize>>, foldhash::fast::RandomState>>,
+    /// The line in which a hit was looked at last: those of a text come in order.
+    pub(super) last_line: RefCell<Option<Line>>,
     /// Tenants of operator mappings that hold here.
     pub mapped_tenants: Vec<(ProviderId, String)>,
 }
@@ -77,6 +79,7 @@ impl<'a> Reading<'a> {
             bears_foreign_text: false,
             levels_of_objects: OnceCell::new(),
             failure_words: RefCell::default(),
+            last_line: RefCell::default(),
             mapped_tenants: Vec::new(),
         };
         reading.read_statuses();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::logging;
+use crate::catalogue::diagnostic::Diagnostic;
 use crate::config::Refused;
 use crate::event::Millis;
 
@@ -24,6 +25,14 @@ pub fn complain(message: fmt::Arguments<'_>) {
     match logging::is_json() {
         true => tracing::error!("{message}"),
         false => print(message),
+    }
+}
+
+/// The same for what is likely a mistake in a file.
+pub fn warn(finding: &Diagnostic) {
+    match logging::is_json() {
+        true => tracing::warn!("{finding}"),
+        false => print(format_args!("{finding}")),
     }
 }
 

@@ -32,16 +32,17 @@ pub(super) fn job(
 fn reload(flags: &Flags, in_effect: &mut Settings, shared: &Shared, engines: &EngineSlot) -> Reloaded {
     let begun = Instant::now();
     let failed = |why: anyhow::Error| format!("not reloaded, what was in effect stays: {why:#}");
-    let next = config::load(flags).map_err(failed)?;
+    let (next, warnings) = config::load_again(flags).map_err(failed)?;
     let engine = config::build_engine(&next).map_err(failed)?;
     // From here on nothing fails.
     let changes = in_effect.changes(&next);
     let code_book = engine.catalogue.info.clone();
     let codes = code_book.len();
-    // First the books, so that they know each code that the new engine can find.
+    warnings.iter().for_each(super::output::warn);
+    // First the books, so that they know each code that the new engine can find and have the room for it.
     let mut ledger = shared.ledger();
-    ledger.recatalogue(code_book, &config::catalogue_info(&engine));
     ledger.relimit(next.ledger_limits());
+    ledger.recatalogue(code_book, &config::catalogue_info(&engine));
     drop(ledger);
     engines.swap(engine);
     logging::change(&next.log);

@@ -68,8 +68,14 @@ fn sources(settings: &Settings, options: &Options) -> Result<Vec<SourceSetting>,
     if sources.is_empty() {
         sources.push(SourceSetting::stdin());
     }
+    // One file has many paths.
+    let real = |source: &SourceSetting| match &source.from {
+        SourceFrom::File(path) => SourceFrom::File(path.canonicalize().unwrap_or_else(|_| path.clone())),
+        SourceFrom::Stdin => SourceFrom::Stdin,
+    };
+    let inputs: Vec<SourceFrom> = sources.iter().map(real).collect();
     for (place, source) in sources.iter().enumerate() {
-        if sources[..place].iter().any(|other| other.from == source.from) {
+        if inputs[..place].contains(&inputs[place]) {
             let name = Escaped(source.name.as_bytes());
             return Err(Trouble::not_started(format_args!(
                 "{name} is named twice and would be counted twice"

@@ -14,17 +14,35 @@ use crate::ledger::{self, CatalogueInfo, Known, Ledger, WorstCase};
 use crate::pipeline::{Engine, Join, Options, Times};
 
 /// The settings of the file that the flags name and of what it includes, or the defaults; then the flags on top. Paths
-/// that a file names are relative to that file.
-pub fn load(flags: &Flags) -> anyhow::Result<Settings> {
-    let settings = match &flags.config_file {
-        None => Settings::default(),
+/// that a file names are relative to that file. Also what is no mistake for certain, for people.
+pub fn load(flags: &Flags) -> anyhow::Result<(Settings, Vec<Diagnostic>)> {
+    load_from(flags, Kind::Any)
+}
+
+/// [`load`] once more. A pipe has been read already, and an empty file is one that somebody is about to write: neither
+/// means that the defaults are wanted now.
+pub fn load_again(flags: &Flags) -> anyhow::Result<(Settings, Vec<Diagnostic>)> {
+    let (settings, warnings) = load_from(flags, Kind::Regular)?;
+    match flags.config_file.as_deref().map(|path| (path, std::fs::metadata(path))) {
+        Some((path, Ok(metadata))) if metadata.len() == 0 => {
+            let hint = "write a file beside it and rename that into place";
+            let finding = read::about(path, "the file is empty".to_owned()).with_hint(Some(hint.to_owned()));
+            Err(refusal("configuration", finding.into()))
+        }
+        _ => Ok((settings, warnings)),
+    }
+}
+
+fn load_from(flags: &Flags, kind: Kind) -> anyhow::Result<(Settings, Vec<Diagnostic>)> {
+    let (settings, warnings) = match &flags.config_file {
+        None => Default::default(),
         Some(path) => {
-            let loaded = include::load(path);
+            let loaded = include::load(path, kind);
             refuse("configuration", loaded.errors)?;
-            loaded.settings
+            (loaded.settings, loaded.warnings)
         }
     };
-    Ok(settings.overridden_by(flags))
+    Ok((settings.overridden_by(flags), warnings))
 }
 
 fn refuse(what: &'static str, findings: Vec<Diagnostic>) -> anyhow::Result<()> {

@@ -60,10 +60,10 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads a configuration with its includes.
-pub fn load(path: &Path) -> Loaded {
+/// Reads a configuration with its includes. `kind` is what the first file may be; the others are regular files.
+pub fn load(path: &Path, kind: Kind) -> Loaded {
     let mut walk = Walk { loaded: Loaded::default(), way: Vec::new(), first: HashMap::new() };
-    walk.file(path, Kind::Any, None);
+    walk.file(path, kind, None);
     walk.loaded
 }
 

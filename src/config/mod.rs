@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crate::ledger::Exposure;
 
-pub use build::{Refused, build_engine, catalogue_info, load, load_rules, read_rules};
+pub use build::{Refused, build_engine, catalogue_info, load, load_again, load_rules, read_rules};
 pub use changes::Changes;
 pub use check::parse;
 pub use print::print;

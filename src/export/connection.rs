@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::fetch::{AnswerBody, Receipt};
 use super::listen::Limits;
 use crate::telemetry::Closed;
 
@@ -42,6 +43,18 @@ pub(super) enum Phase {
     Closing,
 }
 
+impl Phase {
+    /// Whether a connection that is asked to leave for this is still where it was.
+    fn suits(self, reason: Closed) -> bool {
+        match reason {
+            Closed::HeadTimeout | Closed::HeadEvicted => matches!(self, Phase::Silent | Phase::Head),
+            Closed::IdleTimeout | Closed::IdleEvicted => self == Phase::Idle,
+            Closed::AnswerTimeout | Closed::AnswerEvicted => self == Phase::Answering,
+            Closed::Closing => self == Phase::Closing,
+        }
+    }
+}
+
 /// How a request's head is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Head {
@@ -50,12 +63,13 @@ pub(super) enum Head {
     Ambiguous,
 }
 
-#[derive(Debug)]
 pub(super) struct Standing {
     pub address: IpAddr,
     /// Told whenever it may be worth to look at all connections again.
     changed: Arc<Notify>,
     state: Mutex<State>,
+    /// Of an answer that hyper has taken and the system not all of.
+    receipt: Mutex<Option<Receipt>>,
     asked_to_leave: Notify,
 }
 
@@ -130,7 +144,13 @@ impl HeadBounds {
 
 impl Standing {
     pub fn new(address: IpAddr, changed: Arc<Notify>, now: Instant) -> Standing {
-        Standing { address, changed, state: Mutex::new(State::new(now)), asked_to_leave: Notify::new() }
+        Standing {
+            address,
+            changed,
+            state: Mutex::new(State::new(now)),
+            receipt: Mutex::default(),
+            asked_to_leave: Notify::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -171,8 +191,13 @@ impl Standing {
     }
 
     /// The last piece of the answer is on its way to the client.
-    pub fn given(&self) {
+    fn given(&self, receipt: Option<Receipt>) {
+        *self.receipt() = receipt;
         self.state().is_given = true;
+    }
+
+    fn receipt(&self) -> MutexGuard<'_, Option<Receipt>> {
+        self.receipt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fetched(&self, bytes: usize, now: Instant) {
@@ -189,6 +214,10 @@ impl Standing {
         if state.phase == Phase::Answering && state.is_given {
             state.phase = if state.head.is_inside { Phase::Head } else { Phase::Idle };
             state.since = now;
+            drop(state);
+            if let Some(receipt) = self.receipt().take() {
+                receipt();
+            }
         }
     }
 
@@ -221,13 +250,13 @@ impl Standing {
         self.asked_to_leave.notify_one();
     }
 
-    /// Waits until it is asked to leave. A request that came meanwhile takes the question back.
+    /// Waits until it is asked to leave. A step that the client takes meanwhile takes the question back.
     pub async fn left(&self) -> Closed {
         loop {
             self.asked_to_leave.notified().await;
             let mut state = self.state();
             match state.leaving {
-                Some(reason) if state.phase != Phase::Serving => return reason,
+                Some(reason) if state.phase.suits(reason) => return reason,
                 _ => state.leaving = None,
             }
             drop(state);
@@ -242,7 +271,6 @@ impl Standing {
 }
 
 /// A stream whose every step is noted.
-#[derive(Debug)]
 pub(super) struct Watched {
     stream: TcpStream,
     standing: Arc<Standing>,
@@ -332,35 +360,31 @@ impl AsyncWrite for Watched {
 }
 
 /// A body that tells when hyper has taken all of it, or lets go of it.
-#[derive(Debug)]
-pub(super) struct Given<B> {
-    body: B,
-    _all: AllGiven,
+pub(super) struct Given {
+    body: AnswerBody,
+    standing: Arc<Standing>,
 }
 
-impl<B> Given<B> {
-    pub fn new(body: B, standing: Arc<Standing>) -> Given<B> {
-        Given { body, _all: AllGiven(standing) }
+impl Given {
+    pub fn new(body: AnswerBody, standing: Arc<Standing>) -> Given {
+        Given { body, standing }
     }
 }
 
-#[derive(Debug)]
-struct AllGiven(Arc<Standing>);
-
-impl Drop for AllGiven {
+impl Drop for Given {
     fn drop(&mut self) {
-        self.0.given();
+        self.standing.given(self.body.take_receipt());
     }
 }
 
-impl<B: Body + Unpin> Body for Given<B> {
-    type Data = B::Data;
-    type Error = B::Error;
+impl Body for Given {
+    type Data = <AnswerBody as Body>::Data;
+    type Error = <AnswerBody as Body>::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
@@ -409,7 +433,7 @@ mod tests {
         assert_eq!(deadline(), Some((after(begin, 300) + limits.write_timeout, Closed::AnswerTimeout)));
         it.flushed(after(begin, 59_100));
         assert_eq!(it.look().phase, Phase::Answering, "more of the answer is to come");
-        it.given();
+        it.given(None);
         it.flushed(after(begin, 59_200));
         assert_eq!(deadline(), Some((after(begin, 59_200) + limits.idle_timeout, Closed::IdleTimeout)));
         it.heard(b"\r\n", after(begin, 60_000));
@@ -433,7 +457,7 @@ mod tests {
             it.heard(ahead, now);
             assert_eq!(it.called(now), Head::Clear);
             it.answering(Weight::default(), now);
-            it.given();
+            it.given(None);
             it.flushed(now);
             assert_eq!(it.look().phase, phase);
         }

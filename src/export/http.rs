@@ -1,7 +1,7 @@
 //! A request → its answer: the metrics, `/-/healthy`, `/-/ready` and a landing page for GET and HEAD, which read and never
 //! change; and the two requests that do change something, where [`Web::lifecycle`](super::routes::Web) allows them.
 //!
-//! Each request looks at the ledger for a short time at most, and `/-/healthy` not at all. Bodies are not read: there is
+//! Only the metrics look at the ledger, and not on the event loop. Bodies are not read: there is
 //! nothing to say in one, and a connection that announced one ends with the answer.
 
 use std::net::IpAddr;
@@ -37,7 +37,7 @@ pub(super) async fn answer<B: Body>(
             Handler::Ready => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             Handler::Landing => {
                 let path = &routes.web.telemetry_path;
-                let html = page::landing(env!("CARGO_PKG_VERSION"), path, &shared.ledger());
+                let html = page::landing(env!("CARGO_PKG_VERSION"), path);
                 respond(StatusCode::OK, "text/html; charset=utf-8", AnswerBody::whole(html))
             }
             Handler::Reload | Handler::Quit => routes.act(handler, request.headers()).await,
@@ -99,7 +99,7 @@ fn has_one_host<B>(request: &Request<B>) -> bool {
     hosts == 1 || hosts == 0 && request.version() < Version::HTTP_11
 }
 
-fn has_body<B: Body>(request: &Request<B>) -> bool {
+pub(super) fn has_body<B: Body>(request: &Request<B>) -> bool {
     !request.body().is_end_stream() || request.headers().contains_key(header::TRANSFER_ENCODING)
 }
 

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::connection::{Given, Head, Standing, Watched};
-use super::http::{ambiguous, answer};
+use super::http::{ambiguous, answer, has_body};
 use super::places::{Place, Places, Shortage};
 use super::routes::{Routes, Web};
 use super::shared::Shared;
@@ -216,8 +216,9 @@ impl Server {
             let standing = standing.clone();
             async move {
                 let response = match standing.called(Instant::now()) {
-                    Head::Clear => answer(&shared, &routes, &places, &request, address).await,
-                    Head::Ambiguous => ambiguous(&shared),
+                    // Of a request with a body it cannot be told here; it is refused for its body.
+                    Head::Ambiguous if !has_body(&request) => ambiguous(&shared),
+                    _ => answer(&shared, &routes, &places, &request, address).await,
                 };
                 standing.answering(response.body().weight(), Instant::now());
                 Ok::<_, Infallible>(response.map(|body| Given::new(body, standing)))

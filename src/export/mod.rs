@@ -24,7 +24,7 @@ mod listen;
 
 pub use ask::{Ask, Filter};
 pub use exposition::{View, encode_ledger, encode_telemetry, render};
-pub use fetch::AnswerBody;
+pub use fetch::{AnswerBody, Receipt};
 pub use format::Format;
 pub use listen::{Limits, Listeners, bind, serve, serve_with};
 pub use routes::{Lifecycle, Web, check_telemetry_path};

@@ -55,9 +55,9 @@ fn fit(format: Format, range: &str) -> Option<(u8, u16)> {
         let (name, value) = part.split_once('=')?;
         let value = value.trim().trim_matches('"');
         match name.trim().to_ascii_lowercase().as_str() {
-            "version" if value == version => precision += 1,
+            "version" if media == one && value == version => precision = 4,
             // The draft of 1.0.0; nothing that we write differs between the two.
-            "version" if format == Format::OpenMetrics && value == "0.0.1" => precision -= 1,
+            "version" if media == one && format == Format::OpenMetrics && value == "0.0.1" => precision = 2,
             "charset" if value.eq_ignore_ascii_case("utf-8") => {}
             "escaping" => {}
             "q" => {
@@ -258,9 +258,19 @@ mod tests {
         assert!(!wants_gzip(None));
     }
 
+    #[test]
+    fn a_version_says_something_of_a_named_format_only() {
+        let open = "application/openmetrics-text;q=0";
+        for other in ["*/*;version=0.0.1", "application/*;version=0.0.1;version=0.0.1", "*/*;version=1.0.0"] {
+            assert_eq!(format(Some(&format!("{open},{other}"))), Format::Text, "{other}");
+        }
+        let often = format!("text/plain{}", ";version=0.0.4".repeat(300));
+        assert_eq!(format(Some(&often)), Format::Text);
+    }
+
     proptest! {
         #[test]
-        fn no_header_is_too_odd(text in r#"([a-z*]{0,3}/?|text/plain|application/openmetrics-text|gzip|[;,="\\ ]|q=|[0-9.]{0,3}|\PC){0,40}"#) {
+        fn no_header_is_too_odd(text in r#"([a-z*]{0,3}/?|text/plain|application/openmetrics-text|gzip|;version=(0\.0\.[14]|1\.0\.0)|[;,="\\ ]|q=|[0-9.]{0,3}|\PC){0,40}"#) {
             format(Some(&text));
             wants_gzip(Some(&text));
         }

@@ -4,7 +4,7 @@
 //! is one that is done already; then one that has not finished its request's head in time; then one that is idle; then
 //! one whose client has stopped fetching its answer; then a young one without a whole head, of the address with the most
 //! places; then one that fetches, but for long. A request that we work on is never dropped, nor is an answer that is being
-//! fetched; where all are such, the newcomer waits for the first to end or to stop, some tenths of a second.
+//! fetched; where all are such, the newcomer waits for the first to end or to stop, two seconds at most.
 //!
 //! Answers that are being fetched give way as well when they take too much memory, see `prints`.
 
@@ -87,8 +87,7 @@ impl Places {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place, somebody else's if need be. Waits for no client longer than it may take to settle, and for our own work
-    /// where that is on all connections.
+    /// A place, somebody else's if need be. Waits where all clients are as good as this one: are about to ask, or fetch.
     pub async fn take(self: &Arc<Self>, address: IpAddr) -> Place {
         loop {
             let changed = self.changed.notified();

@@ -114,7 +114,8 @@ impl Shared {
     }
 
     fn hand_in_receipts(&self, ledger: &mut Ledger) {
-        for (reader, births) in std::mem::take(&mut *self.receipts()) {
+        let receipts = std::mem::take(&mut *self.receipts());
+        for (reader, births) in receipts {
             ledger.answered(&reader, births);
         }
     }
@@ -133,10 +134,22 @@ impl Shared {
         let Some(first) = jobs.first() else { return jobs };
         let mut ledger = self.ledger();
         self.hand_in_receipts(&mut ledger);
-        let view = self.view(&ledger, &first.ask);
         let (births, zero_first) = (ledger.births(), ledger.zero_first());
-        let (mine, others): (Vec<_>, Vec<_>) =
-            jobs.into_iter().partition(|job| self.view(&ledger, &job.ask) == view);
+        let shown = |ask: &Ask| {
+            let shown = ledger.shown_to(&ask.reader(zero_first));
+            // A scraper that has seen all there is shares with those who are shown all.
+            if shown >= births { Births::ALL } else { shown }
+        };
+        let ask = &first.ask;
+        let view = View {
+            format: ask.format,
+            filter: ask.filter.clone(),
+            with_created: self.has_created,
+            shown: shown(ask),
+        };
+        let sees_it =
+            |ask: &Ask| ask.format == view.format && ask.filter == view.filter && shown(ask) == view.shown;
+        let (mine, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| sees_it(&job.ask));
         let mut writer = Writer::new(&view);
         writer.ledger(&ledger);
         drop(ledger);
@@ -152,12 +165,5 @@ impl Shared {
             let _ = job.reply.send(Printed { sheets, reader, births });
         }
         others
-    }
-
-    fn view(&self, ledger: &Ledger, ask: &Ask) -> View {
-        let shown = ledger.shown_to(&ask.reader(ledger.zero_first()));
-        // A scraper that has seen all there is shares with those who are shown all.
-        let shown = if shown >= ledger.births() { Births::ALL } else { shown };
-        View { format: ask.format, filter: ask.filter.clone(), with_created: self.has_created, shown }
     }
 }

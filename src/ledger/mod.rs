@@ -42,7 +42,7 @@ pub use worst_case::{Known, WorstCase, series_worst_case};
 pub struct Limits {
     /// Distinct tenants with series of their own, first come.
     pub tenants_max: usize,
-    /// Series of each metric family. The `_other` series come on top, one for each provider and category.
+    /// Series of each metric family. `_other` series count too, one for each provider and category, but find room always.
     pub series_max: usize,
     /// Distinct sources.
     pub sources_max: usize,
@@ -128,7 +128,8 @@ impl Ledger {
             errors: Family::new(limits.series_max),
             tenants: Family::new(limits.series_max),
             ambiguous: Family::new(limits.series_max),
-            codes: Family::new(limits.series_max),
+            // Bounded by the errors: a code has its row beside a series of its own.
+            codes: Family::new(usize::MAX),
             code_info_blocks: Vec::new(),
             windows: Windows::new(),
             tenants_admitted: HashSet::default(),
@@ -167,7 +168,6 @@ impl Ledger {
         self.errors.set_rows_max(limits.series_max);
         self.tenants.set_rows_max(limits.series_max);
         self.ambiguous.set_rows_max(limits.series_max);
-        self.codes.set_rows_max(limits.series_max);
         self.sources.set_sources_max(limits.sources_max);
     }
 

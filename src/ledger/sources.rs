@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 
 use super::births::{Birth, Register};
 use super::labels;
+use super::view::Value;
 use crate::aggregation::clean_name;
 use crate::event::{Delta, Label, Millis, SkipReason, SourceCounts, reserved};
 
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     pub block: Box<str>,
+    /// The row of all who found no room.
+    is_shared: bool,
     /// By [`SkipReason`] in the order of `ALL`.
     pub skipped_blocks: [Box<str>; SkipReason::ALL.len()],
     /// Of all of its counters.
@@ -21,6 +24,13 @@ pub(super) struct Source {
     pub pending_bytes: u64,
     pub up: bool,
     pub last_event: Option<Millis>,
+}
+
+impl Source {
+    /// A value of this source at present; none of those that share a row, which have one each.
+    pub fn gauge(&self, value: u64) -> Option<Value> {
+        (!self.is_shared).then_some(Value::Whole(value))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -65,6 +75,7 @@ impl Sources {
         }
         self.rows.entry(source).or_insert_with_key(|source| Source {
             block: labels::block(&[("source", source)]),
+            is_shared: &**source == reserved::OTHER,
             skipped_blocks: SkipReason::ALL
                 .map(|reason| labels::block(&[("source", source), ("reason", reason.name())])),
             birth: register.next(),

@@ -106,7 +106,7 @@ impl Ledger {
         self.count_per_source(to, LINES, |source| source.counts.lines);
         self.count_per_source(to, MATCHED, |source| source.counts.matched);
         self.count_per_source(to, OVERSIZED, |source| source.counts.oversized);
-        self.per_source(to, PENDING, |source| Some(Value::Whole(source.pending_bytes)));
+        self.per_source(to, PENDING, |source| source.gauge(source.pending_bytes));
     }
 
     fn encode_series(&self, to: &mut Out<'_, impl Encoder>) {
@@ -136,7 +136,7 @@ impl Ledger {
             }
         }
         self.per_source(to, LAST_EVENT, |source| source.last_event.map(Value::Time));
-        self.per_source(to, UP, |source| Some(Value::Whole(source.up.into())));
+        self.per_source(to, UP, |source| source.gauge(source.up.into()));
     }
 
     fn count_per_source(&self, to: &mut Out<'_, impl Encoder>, head: Head, count: impl Fn(&Source) -> u64) {

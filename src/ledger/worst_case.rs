@@ -36,6 +36,7 @@ pub struct WorstCase {
 
 /// With so many sources.
 pub fn series_worst_case(limits: Limits, known: Known, sources: usize) -> WorstCase {
+    let sources_own = sources.min(limits.sources_max);
     let sources = sources.min(limits.sources_max.saturating_add(1));
     let providers = if known.providers > PROVIDERS_MAX { PROVIDERS_MAX + 1 } else { known.providers };
     let metrics: Vec<_> = heads::ALL
@@ -48,6 +49,7 @@ pub fn series_worst_case(limits: Limits, known: Known, sources: usize) -> WorstC
                 ERRORS => errors(limits, known),
                 FIRST_SEEN | LAST_SEEN => codes(limits, known),
                 OVERFLOW => OVERFLOWS,
+                PENDING | UP => sources_own,
                 SERIES | SERIES_LIMIT => TABLES,
                 SKIPPED => sources * SkipReason::ALL.len(),
                 TENANT_ERRORS => tenants(limits, known),

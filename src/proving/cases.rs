@@ -83,6 +83,18 @@ struct Line {
     _basis: Option<String>,
 }
 
+impl Line {
+    /// Nothing is expected that would not be compared.
+    fn checked(self) -> Result<Line, String> {
+        let verdicts = &self.expect.0;
+        if verdicts.len() > 1 && verdicts.iter().any(|one| one.verdict == CaseKind::None) {
+            return Err("the verdict `none` stands beside others".to_owned());
+        }
+        verdicts.iter().try_for_each(CaseVerdict::check)?;
+        Ok(self)
+    }
+}
+
 /// One verdict, or a list of them.
 struct OneOrAll(Vec<CaseVerdict>);
 
@@ -138,7 +150,8 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Case>, Diagnostics> {
         if line.trim().is_empty() {
             continue;
         }
-        match serde_json::from_str::<Line>(line) {
+        let read = serde_json::from_str::<Line>(line);
+        match read.and_then(|read| read.checked().map_err(serde::de::Error::custom)) {
             Ok(line) => cases.push(Case {
                 place: FileLine { file: name.into(), line: n + 1 },
                 id: line.id,
@@ -147,7 +160,7 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Case>, Diagnostics> {
                 mapping: line.mapping,
                 expect: line.expect.0,
             }),
-            Err(error) => findings.push(explain(&source, n + 1, &error)),
+            Err(error) => findings.push(explain(&source, n + 1, line, &error)),
         }
     }
     if findings.is_empty() { Ok(cases) } else { Err(Diagnostics::new(findings)) }
@@ -177,7 +190,10 @@ pub fn duplicates(cases: &[Case]) -> Vec<Diagnostic> {
     findings
 }
 
-fn explain(source: &SourceText<'_>, line: usize, error: &serde_json::Error) -> Diagnostic {
+fn explain(source: &SourceText<'_>, line: usize, written: &str, error: &serde_json::Error) -> Diagnostic {
+    // serde_json counts bytes.
+    let before = written.as_bytes().get(..error.column().saturating_sub(1)).unwrap_or(written.as_bytes());
+    let column = String::from_utf8_lossy(before).chars().count() + 1;
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text);
     let unknown = |what: &str| message.strip_prefix(what)?.split('`').next();
@@ -188,7 +204,7 @@ fn explain(source: &SourceText<'_>, line: usize, error: &serde_json::Error) -> D
     } else {
         (message.to_owned(), None)
     };
-    source.finding((line, error.column().max(1)), message).with_hint(hint)
+    source.finding((line, column), message).with_hint(hint)
 }
 
 impl Case {
@@ -213,6 +229,24 @@ impl Case {
 }
 
 impl CaseVerdict {
+    /// Only fields that a fault of that verdict has.
+    fn check(&self) -> Result<(), String> {
+        let who = self.provider.is_some()
+            || self.code.is_some()
+            || self.category.is_some()
+            || self.tenant.is_some();
+        let idle = match self.verdict {
+            CaseKind::Match if self.candidates.is_some() => "candidates",
+            CaseKind::Ambiguous if self.rule.is_some() => "rule",
+            CaseKind::Foreign | CaseKind::None if who || self.rule.is_some() || self.candidates.is_some() => {
+                "provider, code, category, tenant, rule or candidates"
+            }
+            _ => return Ok(()),
+        };
+        let verdict = VERDICTS[self.verdict as usize];
+        Err(format!("a verdict `{verdict}` has no {idle} to compare"))
+    }
+
     fn fits(&self, fault: &Fault) -> bool {
         let is = |expected: &Option<String>, found: &Option<Label>| {
             expected.as_deref().is_none_or(|text| text == found.as_deref().unwrap_or_default())
@@ -278,6 +312,27 @@ mod tests {
             "{said:?}"
         );
         assert!(said[2].contains("unknown verdict `mach` / did you mean `match`?"), "{said:?}");
+    }
+
+    #[test]
+    fn what_would_not_be_compared_is_refused() {
+        for (expect, said) in [
+            (r#"{"verdict":"match","candidates":["x"]}"#, "a verdict `match` has no candidates to compare"),
+            (r#"{"verdict":"ambiguous","rule":"x"}"#, "a verdict `ambiguous` has no rule to compare"),
+            (r#"{"verdict":"foreign","code":"x"}"#, "a verdict `foreign` has no provider, code"),
+            (r#"[{"verdict":"none"},{"verdict":"match"}]"#, "the verdict `none` stands beside others"),
+        ] {
+            let findings = read("c.jsonl", &format!("{{\"id\":\"A\",\"line\":\"x\",\"expect\":{expect}}}\n"));
+            let findings = findings.unwrap_err().into_vec();
+            assert!(findings[0].message.starts_with(said), "{}", findings[0].message);
+        }
+    }
+
+    #[test]
+    fn columns_are_characters() {
+        let findings =
+            read("c.jsonl", "{\"id\":\"é-éé\",\"line\":\"x\",\"expct\":1}").unwrap_err().into_vec();
+        assert_eq!((findings[0].line, findings[0].column), (1, 31));
     }
 
     #[test]

@@ -254,6 +254,23 @@ fn a_thousand_reloads_under_load_lose_no_line_and_no_rule() {
 }
 
 #[test]
+fn what_cannot_be_read_again_is_no_configuration() {
+    let files = Files::new();
+    let mut daemon = Daemon::start(&["--config.file", &files.argument()]);
+    let mut refused = |why: &str| {
+        daemon.running.signal("-HUP");
+        let said = daemon.outcome().unwrap_err();
+        assert!(said.contains(why), "{said}");
+    };
+    fs::write(files.argument(), "").unwrap();
+    refused("the file is empty");
+    fs::remove_file(files.argument()).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(files.argument()).status().unwrap();
+    assert!(made.success());
+    refused("it is no regular file");
+}
+
+#[test]
 fn a_storm_of_signals_is_a_few_reloads_and_the_last_files_count() {
     let files = Files::new();
     let mut daemon = Daemon::start(&["--rules.dir", files.rules().to_str().unwrap()]);

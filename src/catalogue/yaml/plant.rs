@@ -36,6 +36,7 @@ pub(super) fn plant(text: &str) -> Tree<'_> {
         ended: Vec::new(),
         seen_to: Mark::START,
         is_cut: false,
+        anchor_names: None,
     };
     let options = granit_parser::options! {
         emit_comments: false,
@@ -74,6 +75,8 @@ struct Builder<'a> {
     /// Behind the last event.
     seen_to: Mark,
     is_cut: bool,
+    /// Those that an alias may mean, once somebody asked.
+    anchor_names: Option<Vec<&'a str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,9 +162,9 @@ impl<'a> Builder<'a> {
             Event::Alias(anchor) => self.follow(anchor, mark)?,
             Event::UnresolvedAlias(name) => {
                 let message = format!("no anchor {} stands before this alias", quoted(&name));
-                let anchors = || anchor_names(self.text).take(ANCHORS_COMPARED_MAX);
-                let hint = match nearest(&name, anchors()) {
-                    _ if anchors().any(|anchor| anchor == name) => {
+                let anchors = self.anchor_names();
+                let hint = match nearest(&name, anchors.iter().copied()) {
+                    _ if anchors.contains(&&*name) => {
                         "its anchor stands further down; an alias comes behind its anchor".to_string()
                     }
                     Some(near) => format!("did you mean {}?", quoted(near)),
@@ -360,6 +363,12 @@ impl<'a> Builder<'a> {
                 .hint(format!("it is already given in line {line}"));
             self.complain(problem);
         }
+    }
+
+    /// Names in the whole file, collected once: there may be as many wrong aliases as lines.
+    fn anchor_names(&mut self) -> &[&'a str] {
+        let text = self.text;
+        self.anchor_names.get_or_insert_with(|| anchor_names(text).take(ANCHORS_COMPARED_MAX).collect())
     }
 
     fn complain(&mut self, problem: Problem) {

@@ -32,14 +32,11 @@ const KEYS_OF_RULES: [&str; 12] = [
     "symptoms",
 ];
 
-/// What the value of `schema` begins with in every version.
-const SCHEMA_BEGIN: &str = "faultline.rules/";
-
 pub(super) fn check(flags: &Flags, options: &Options, findings: &mut Findings) -> Summary {
     let mut configs = Vec::new();
     let mut named = Vec::new();
     if let Some(path) = &flags.config_file {
-        configs.push(include::load(path));
+        configs.push(include::load(path, Kind::Any));
     }
     for path in &options.files {
         take(path, &mut configs, &mut named, findings);
@@ -125,9 +122,7 @@ fn is_rules(text: &str) -> bool {
     let of_rules = |key: &str| KEYS_OF_RULES.contains(&key);
     let line_key =
         |line: &str| line.split_once(':').is_some_and(|(key, _)| of_rules(key.trim_matches(['"', '\''])));
-    top_keys(text).iter().any(|key| of_rules(key))
-        || text.lines().any(line_key)
-        || text.contains(SCHEMA_BEGIN)
+    top_keys(text).iter().any(|key| of_rules(key)) || text.lines().any(line_key)
 }
 
 /// The rule files that belong to a configuration, and those that were named.

@@ -37,7 +37,9 @@ fn shown(failure: &Failure, dirs: &[PathBuf]) -> String {
     for place in 0..failure.expected.len().max(failure.found.len()).max(1) {
         text.push_str(&pair(failure.expected.get(place), failure.found.get(place)));
     }
-    text.push_str(&format!("  why        {}\n", command(failure, dirs)));
+    // An overlay of the case alone is in no directory.
+    let unmapped = if failure.mapping.is_some() { "   # without the mapping" } else { "" };
+    text.push_str(&format!("  why        {}{unmapped}\n", command(failure, dirs)));
     text
 }
 
@@ -101,7 +103,7 @@ fn in_words(one: &Expected) -> String {
     words.join(" ")
 }
 
-/// What to type to see every step to the verdict, with the same rules.
+/// What to type to see every step to the verdict, with the rules of the same directories.
 fn command(failure: &Failure, dirs: &[PathBuf]) -> String {
     let mut command = "faultline explain".to_owned();
     for dir in dirs {

@@ -5,6 +5,7 @@
 
 mod failure;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ struct Gathered {
     findings: Vec<Diagnostic>,
     /// Where the rule files lie.
     dirs: Vec<PathBuf>,
+    /// Files by the name that the system gives them: each counts once, however often it is named.
+    taken: HashSet<PathBuf>,
 }
 
 pub fn run(settings: &Settings, options: &Options) -> Outcome {
@@ -76,6 +79,9 @@ impl Gathered {
                 Ok(paths) => paths.iter().for_each(|path| self.take(path, Kind::Regular)),
                 Err(found) => self.findings.extend(found.into_vec()),
             }
+            return;
+        }
+        if !self.taken.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned())) {
             return;
         }
         match read::text(path, kind) {

@@ -16,7 +16,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn loaded(dir: &tempfile::TempDir) -> Loaded {
-    load(&dir.path().join("f.yaml"))
+    load(&dir.path().join("f.yaml"), Kind::Any)
 }
 
 /// `file:line:column message / hint`, paths as they are below the folder.
@@ -162,7 +162,7 @@ fn depth_and_number_are_bounded() {
     let chain: Vec<(String, String)> =
         (0..12).map(|n| (format!("{n}.yaml"), format!("include: [{}.yaml]\n", n + 1))).collect();
     let dir = folder(&chain.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect::<Vec<_>>());
-    let loaded = load(&dir.path().join("0.yaml"));
+    let loaded = load(&dir.path().join("0.yaml"), Kind::Any);
     assert_eq!(loaded.files.len(), 9);
     let errors = said(&dir, &loaded.errors);
     assert_eq!(errors, ["8.yaml:1:11 `9.yaml`: more than 8 files include each other / -"]);
@@ -170,7 +170,7 @@ fn depth_and_number_are_bounded() {
     let dir = folder(&[("f.yaml", "include: [conf.d/*.yaml]\n")]);
     fs::create_dir(dir.path().join("conf.d")).unwrap();
     (0..300).for_each(|n| fs::write(dir.path().join(format!("conf.d/{n:03}.yaml")), "").unwrap());
-    let loaded = load(&dir.path().join("f.yaml"));
+    let loaded = load(&dir.path().join("f.yaml"), Kind::Any);
     assert_eq!(loaded.files.len(), FILES_MAX);
     assert!(loaded.errors.iter().all(|error| error.message.ends_with("at most 256 files")));
     assert_eq!(loaded.errors.len(), 300 - (FILES_MAX - 1));

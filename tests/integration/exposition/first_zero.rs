@@ -85,7 +85,7 @@ async fn only_an_answer_that_was_fetched_in_full_moves_a_scraper_on() {
             "head" => drop(fetched(scrape("HEAD", "/metrics", &SCRAPER).await.unwrap()).await),
             "hung up" => {
                 let mut answer = scrape("GET", "/metrics", &SCRAPER).await.unwrap();
-                assert!(piece(&mut answer.body).await.unwrap().len() < answer.body.length());
+                assert!(piece(&mut answer.body).await.is_some());
             }
             "too late" => assert_eq!(shown(&shared, &hurried, "late").await, Some(0.0)),
             _ => drop(scrape("GET", "/metrics", &SCRAPER).await.unwrap()),

@@ -52,6 +52,7 @@ pub(super) async fn fetched(answer: Answer) -> Vec<u8> {
         bytes.extend_from_slice(&piece);
     }
     assert_eq!(bytes.len(), length, "the length is told beforehand");
+    body.take_receipt().into_iter().for_each(|receipt| receipt());
     bytes
 }
 

@@ -16,6 +16,7 @@ use child::Ended;
 use faultline::catalogue::builtin;
 use faultline::catalogue::diagnostic::{Diagnostic, Diagnostics};
 use faultline::catalogue::load::{RuleFile, Rules, load};
+use faultline::config::read;
 use faultline::config::{self, Settings, include};
 
 /// Bytes on stderr for one small file, whatever is in it.
@@ -109,7 +110,7 @@ fn refused_here(entry: &Entry, dir: &Path) -> Result<(), String> {
 /// With what is included, where there is more than one file.
 fn config_findings(entry: &Entry, dir: &Path) -> Option<Diagnostics> {
     if entry.files.len() > 1 || entry.absent {
-        let errors = include::load(&dir.join(&entry.files[0].0)).errors;
+        let errors = include::load(&dir.join(&entry.files[0].0), read::Kind::Regular).errors;
         return (!errors.is_empty()).then(|| Diagnostics::new(errors));
     }
     settings_of(entry, dir).err()
@@ -197,7 +198,7 @@ fn is_yaml(name: &str) -> bool {
 
 fn settings_of(entry: &Entry, dir: &Path) -> Result<Settings, Diagnostics> {
     if entry.files.iter().filter(|(name, _)| is_yaml(name)).count() > 1 {
-        let loaded = include::load(&dir.join(&entry.files[0].0));
+        let loaded = include::load(&dir.join(&entry.files[0].0), read::Kind::Regular);
         return if loaded.errors.is_empty() {
             Ok(loaded.settings)
         } else {
