@@ -342,7 +342,15 @@ impl Explain {
     fn options(self) -> explain::Options {
         let question = match self.line {
             Some(text) => {
-                explain::Question::Line { text, origin: Origin { path: self.path, topic: self.topic } }
+                // As `run` and `scan` name a file.
+                let whole = |path: String| match std::path::absolute(&path) {
+                    Ok(whole) => whole.to_string_lossy().into_owned(),
+                    Err(_) => path,
+                };
+                explain::Question::Line {
+                    text,
+                    origin: Origin { path: self.path.map(whole), topic: self.topic },
+                }
             }
             None => explain::Question::Codes { questions: self.codes, provider: self.provider },
         };

@@ -179,11 +179,11 @@ pub(super) fn tell(event: &Event<'_>) {
 pub(super) fn say_totals(finished: &Finished) {
     let Totals { counts, errors, ambiguous, foreign, tenants, .. } = &finished.totals;
     say(format_args!(
-        "{} ({}) read: {} of known providers, {} tenants; {} ambiguous, {} foreign; {} without any",
+        "{} ({}) read: {} of known providers, {}; {} ambiguous, {} foreign; {} without any",
         counted(counts.lines, "line", "lines"),
         bytes(counts.bytes),
         counted(*errors, "error", "errors"),
-        grouped(*tenants),
+        counted(*tenants, "tenant", "tenants"),
         grouped(*ambiguous),
         grouped(*foreign),
         counted(counts.unmatched, "line", "lines"),

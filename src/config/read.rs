@@ -28,7 +28,7 @@ pub(super) fn shown(path: &Path) -> String {
 }
 
 /// A finding about a file as a whole, without an excerpt.
-pub(super) fn about(path: &Path, message: String) -> Diagnostic {
+pub fn about(path: &Path, message: String) -> Diagnostic {
     Diagnostic { file: shown(path), line: 1, column: 1, message, hint: None, excerpt: String::new() }
 }
 

@@ -14,7 +14,7 @@ pub use cases::{Case, CaseMapping, CaseVerdict, duplicates, read};
 use crate::catalogue::load::Rules;
 use crate::catalogue::schema::{Expect, FileLine, InlineTest, Mapping, Overlay, ProviderHead};
 use crate::catalogue::{self, schema::SCHEMA};
-use crate::event::{Fault, Verdict, reserved};
+use crate::event::{Fault, Label, Verdict, reserved};
 use crate::pipeline::{Engine, Options, Pipeline};
 
 /// A test or case whose line gave something else.
@@ -168,13 +168,16 @@ fn run(pipeline: &mut Pipeline, report: &mut Report, name: &str, test: &InlineTe
 fn fits(test: &InlineTest, own: &Own<'_>, fault: &Fault) -> bool {
     let tenant =
         test.tenant.as_deref().is_none_or(|t| t == fault.tenant.as_deref().unwrap_or(reserved::NO_TENANT));
-    let candidate = format!("{}:{}", own.provider, own.rule_code);
+    let is_own = |candidate: &Label| {
+        let code = candidate.strip_prefix(own.provider).and_then(|rest| rest.strip_prefix(':'));
+        code.is_some_and(|code| code == own.code || code == own.rule_code)
+    };
     tenant
         && match (test.expect, fault.verdict) {
             (Expect::Match, Verdict::Match) => {
                 fault.provider.as_deref() == Some(own.provider) && fault.code.as_deref() == Some(own.code)
             }
-            (Expect::Ambiguous, Verdict::Ambiguous) => fault.candidates.iter().any(|c| **c == *candidate),
+            (Expect::Ambiguous, Verdict::Ambiguous) => fault.candidates.iter().any(is_own),
             _ => false,
         }
 }
@@ -194,7 +197,7 @@ fn expected(test: &InlineTest, own: Option<&Own<'_>>) -> Option<Expected> {
         (Expect::Ambiguous, Some(own)) => Some(Expected {
             verdict: Some(Verdict::Ambiguous),
             tenant,
-            candidates: Some(vec![format!("{}:{}", own.provider, own.rule_code)]),
+            candidates: Some(vec![format!("{}:{}", own.provider, own.code)]),
             ..Expected::default()
         }),
         (Expect::Match, None) => Some(Expected { verdict: Some(Verdict::Match), ..Expected::default() }),

@@ -197,6 +197,25 @@ fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
 }
 
 #[test]
+fn the_packs_and_lists_of_the_documentation_pass_their_tests() {
+    let readme = document("README.md");
+    let dir = tempfile::tempdir().unwrap();
+    let files =
+        blocks(&readme, "yaml").into_iter().filter(|text| text.starts_with("schema: faultline.rules/"));
+    for (n, text) in
+        files.filter(|text| !text.contains("\noverlay: true\n") && !text.contains("iana-oauth")).enumerate()
+    {
+        fs::write(dir.path().join(format!("{n}.yaml")), text).unwrap();
+    }
+    let path = dir.path().to_str().unwrap();
+    for (command, said) in [("check", "0 errors, 0 warnings"), ("test", "10 passed, 0 failed")] {
+        let output = run_without_input(&[command, path]);
+        assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+        assert!(stdout(&output).contains(said), "{}", stdout(&output));
+    }
+}
+
+#[test]
 fn the_worked_examples_of_the_documentation_do_what_it_says() {
     let readme = document("README.md");
     let part = readme.split("\n## Overlays\n").nth(1).unwrap().split("\n## ").next().unwrap();

@@ -214,7 +214,15 @@ fn check_overlay(
         overlay.rules.iter().filter_map(|change| Some((change.id.as_str(), change.severity?))).collect();
     for (n, change) in overlay.rules.iter().enumerate() {
         let Some((loaded, at)) = provider.ids.get(change.id.as_str()) else {
-            let hint = suggest(&change.id, provider.ids.keys().copied(), "rules");
+            let of_code = provider.ids.iter().find_map(|(id, (loaded, at))| {
+                let Document::Pack(pack) = &loaded.document else { return None };
+                let rule = &pack.rules[*at];
+                (rule.code == change.id || rule.wire.as_deref() == Some(&change.id)).then_some(id)
+            });
+            let hint = match of_code {
+                Some(id) => Some(format!("that is a code; a rule of it is {}", quoted(id))),
+                None => suggest(&change.id, provider.ids.keys().copied(), "rules"),
+            };
             let message = format!("{} has no rule {}", quoted(&head.id), quoted(&change.id));
             report.say(steps!["rules", n, "id"], message, hint.as_deref());
             continue;

@@ -167,6 +167,12 @@ fn check_overlay(report: &mut Report<'_, '_>, overlay: &Overlay) {
                 Some("`*` stands for any text; nothing else is special"),
             );
         }
+        if let Some(glob) = map.path.as_ref().filter(|glob| !glob.is_empty() && !glob.starts_with(['/', '*']))
+        {
+            let hint = format!("write the whole path, or {}", quoted(&format!("*/{glob}")));
+            let message = format!("{} fits no file: a path begins at the root", quoted(glob));
+            report.say(steps!["map", n, "path"], message, Some(&hint));
+        }
         if let Some(tenant) = &map.tenant {
             report.label(steps!["map", n, "tenant"], "a tenant", tenant);
         }

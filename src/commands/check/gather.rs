@@ -4,6 +4,8 @@
 //! files that were named. Two configurations never meet, so they may well name the same sources.
 
 use std::collections::HashSet;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Findings, Options, Series, Summary};
@@ -82,6 +84,7 @@ fn take(
     if path.is_dir() {
         match read::rule_paths(path) {
             Ok(paths) => {
+                findings.warnings.extend(no_file(path, &paths));
                 paths.iter().for_each(|path| take_file(path, Kind::Regular, configs, named, findings))
             }
             Err(found) => findings.errors.extend(found.into_vec()),
@@ -181,6 +184,7 @@ fn read_dirs(loaded: &Loaded, findings: &mut Findings) -> Vec<(PathBuf, RuleFile
                 continue;
             }
         };
+        findings.warnings.extend(no_file(dir, &paths).map(|one| at(loaded.places.dirs.get(n), one)));
         for path in paths {
             match read::text(&path, Kind::Regular) {
                 Ok(file) => files.push((path.canonicalize().unwrap_or(path), file)),
@@ -189,6 +193,16 @@ fn read_dirs(loaded: &Loaded, findings: &mut Findings) -> Vec<(PathBuf, RuleFile
         }
     }
     files
+}
+
+/// A directory that gives nothing and has others below it is likely the wrong one.
+fn no_file(dir: &Path, paths: &[PathBuf]) -> Option<Diagnostic> {
+    let is_dir = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.path().is_dir());
+    let has_dirs = || fs::read_dir(dir).is_ok_and(|mut entries| entries.any(is_dir));
+    (paths.is_empty() && has_dirs()).then(|| {
+        let hint = "*.yaml and *.yml right in it are read, directories below it are not";
+        read::about(dir, "no rule file is in it".to_owned()).with_hint(Some(hint.to_owned()))
+    })
 }
 
 /// A finding about a whole file at the place that names the file, if one does.

@@ -70,11 +70,14 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     }
 }
 
-/// The addresses that are set; where one is taken, the same host and any free port: a demo is to be seen.
+/// The addresses that are set. Where none is and the usual one is taken, any free port: a demo is to be seen.
 fn bind_anywhere(settings: &Settings) -> Result<Listeners, Trouble> {
     let addresses = &settings.web.listen_addresses;
     let error = match bind(addresses) {
         Ok(listeners) => return Ok(listeners),
+        Err(error) if *addresses != Settings::default().web.listen_addresses => {
+            return Err(Trouble::NotStarted(error));
+        }
         Err(error) => error,
     };
     let elsewhere: Vec<_> = addresses.iter().map(config::ListenAddress::with_any_port).collect();

@@ -15,7 +15,7 @@ use crate::catalogue::lookup::{self, Answer, By, Sign};
 use crate::catalogue::schema::Expect;
 use crate::commands::escape::Escaped;
 use crate::commands::{Exit, Outcome};
-use crate::event::CodeInfo;
+use crate::event::{CodeInfo, reserved};
 
 const RULES_SHOWN: usize = 5;
 const SIGNS_SHOWN: usize = 8;
@@ -102,6 +102,9 @@ fn cards<'r>(book: &'r Book, question: &str, provider: Option<&str>) -> Vec<Card
 
 /// What can be said of a code that nobody has.
 fn unknown(book: &Book, question: &str, provider: Option<&str>) -> Vec<String> {
+    if let Some(meaning) = reserved_meaning(question) {
+        return vec![meaning.to_owned()];
+    }
     let shown = Escaped(short(question, 80).as_bytes()).to_string();
     let mut lines = vec![format!("no pack has a code, name, rule or message “{shown}”")];
     for list in lookup::lists_with(&book.rules, question) {
@@ -125,6 +128,24 @@ fn unknown(book: &Book, question: &str, provider: Option<&str>) -> Vec<String> {
     lines
 }
 
+/// Values of the label `code` that are ours and no provider's.
+fn reserved_meaning(code: &str) -> Option<&'static str> {
+    Some(match code {
+        reserved::UNKNOWN => {
+            "_unknown is an error of the provider with a code that its pack does not have; `scan --lines` shows the lines, \
+             and a newer release of the pack, or a rule of your own, names it"
+        }
+        reserved::OPEN => {
+            "_open is the part of an ambiguous error that is not settled; `explain --line` says what would settle it"
+        }
+        reserved::OTHER => {
+            "_other holds what found no room under the limits; faultline_label_overflow_total counts it, `limits` \
+             in the configuration raises them"
+        }
+        _ => return None,
+    })
+}
+
 fn show(page: &mut Page, book: &Book, question: &str, cards: &[Card<'_>]) {
     for (place, card) in cards.iter().enumerate() {
         if place > 0 {
@@ -132,7 +153,9 @@ fn show(page: &mut Page, book: &Book, question: &str, cards: &[Card<'_>]) {
         }
         show_card(page, book, card);
     }
-    let mut providers: Vec<&str> = cards.iter().map(|card| card.provider).collect();
+    // All of them, also where the question was about one.
+    let everybody = self::cards(book, question, None);
+    let mut providers: Vec<&str> = everybody.iter().map(|card| card.provider).collect();
     providers.dedup();
     let lists = lookup::lists_with(&book.rules, question);
     if providers.len() > 1 || !lists.is_empty() {

@@ -262,3 +262,16 @@ fn whatever_a_file_holds_the_answer_is_a_place_and_never_a_panic() {
         assert!(!said.contains('\u{1b}') && !said.contains("panicked"), "{name:?}: {said}");
     }
 }
+
+#[test]
+fn a_directory_whose_files_lie_deeper_is_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("packs")).unwrap();
+    let output = run_without_input(&["check", dir.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = stderr(&output);
+    assert!(
+        said.contains("no rule file is in it") && said.contains("directories below it are not"),
+        "{said}"
+    );
+}

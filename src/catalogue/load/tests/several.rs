@@ -143,8 +143,13 @@ fn overlays_name_what_is_there() {
         &[("not that of all rules of the code `c1`", "change `r2` as well")],
     );
     expect_overlay(&overlay("map: [§{tenant: a}]\n"), &[("a mapping needs one of `service`, `logger`", "")]);
-    expect_overlay(&overlay("map: [§{service: a, path: b}]\n"), &[("`service` and `path`", "")]);
+    expect_overlay(&overlay("map: [§{service: a, path: /b}]\n"), &[("`service` and `path`", "")]);
     expect_overlay(&overlay("map: [{service: a, tenant: §_x}]\n"), &[("reserved", "")]);
+    expect_overlay(&overlay("map: [{path: §b/c.log}]\n"), &[("fits no file", "`*/b/c.log`")]);
+    expect_overlay(
+        &overlay("rules: [{id: §c1, remediation: x}]\n"),
+        &[("`acme` has no rule `c1`", "a rule of it is `r1`")],
+    );
 }
 
 #[test]
