@@ -19,7 +19,7 @@ pub fn load(flags: &Flags) -> anyhow::Result<(Settings, Vec<Diagnostic>)> {
     load_from(flags, Kind::Any)
 }
 
-/// [`load`] once more. A pipe has been read already, and an empty file is one that somebody is about to write: neither
+/// The same once more. A pipe has been read already, and an empty file is one that somebody is about to write: neither
 /// means that the defaults are wanted now.
 pub fn load_again(flags: &Flags) -> anyhow::Result<(Settings, Vec<Diagnostic>)> {
     let (settings, warnings) = load_from(flags, Kind::Regular)?;
