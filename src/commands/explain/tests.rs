@@ -1,3 +1,5 @@
+//! What `explain` says of lines and codes, over the built-in packs and small ones of its own.
+
 use std::collections::HashMap;
 use std::path::Path;
 
