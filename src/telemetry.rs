@@ -278,6 +278,19 @@ mod tests {
         (counters.with_label_values(&sets[0]).get(), counters.with_label_values(&sets[1]).get())
     }
 
+    #[test]
+    fn what_we_may_answer_for_our_own_fault_is_counted_from_0() {
+        let requests = Telemetry::new("1", "x").gather().into_iter();
+        let requests = requests.filter(|f| f.name == "faultline_http_requests_total").flat_map(|f| f.samples);
+        let known: Vec<String> = requests
+            .filter(|(_, count)| *count == 0.0)
+            .map(|(labels, _)| labels.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(" "))
+            .collect();
+        for wanted in ["500 /metrics", "503 /-/ready", "500 /-/reload"] {
+            assert!(known.iter().any(|one| one == wanted), "{wanted} is not in {known:?}");
+        }
+    }
+
     /// Why errors and tenants are not kept by this crate. Should a newer version of it turn this test red, the crate
     /// has become exact, and the reason to keep our own store is its speed alone.
     #[test]

@@ -223,11 +223,15 @@ impl Reading<'_> {
         let known = last.take().filter(|line| {
             line.of == text.as_ptr_range() && line.range.start <= hit.start && hit.end <= line.range.end
         });
-        let line = known.unwrap_or_else(|| {
-            let range = prose::line_around(text, hit);
-            Line { of: text.as_ptr_range(), is_row: is_row(&text[range.clone()]), range }
-        });
-        last.insert(line).clone()
+        if let Some(line) = known {
+            return last.insert(line).clone();
+        }
+        let is_one = !text[hit.clone()].contains(&b'\n');
+        let range = prose::line_around(text, hit);
+        let line = Line { of: text.as_ptr_range(), is_row: is_row(&text[range.clone()]), range };
+        // Two lines are the line of no other hit.
+        *last = is_one.then(|| line.clone());
+        line
     }
 }
 

@@ -75,11 +75,15 @@ impl Turn<'_> {
     /// Whoever wants everything, which scrapers do and all of them share, has every second rendering. Else the order is
     /// that of asking.
     pub fn next(&mut self) -> Option<Vec<Job>> {
-        self.press.prints.wait_for_room(|| self.press.queue().is_wanted());
-        let mut queue = self.press.queue();
-        queue.is_running = queue.is_wanted();
-        let mut jobs = std::mem::take(&mut queue.waiting);
-        drop(queue);
+        let mut jobs = loop {
+            let has_room = self.press.prints.wait_for_room(|| self.press.queue().is_wanted());
+            let mut queue = self.press.queue();
+            queue.is_running = queue.is_wanted();
+            // Whoever came after the wait was given up waits for room as well.
+            if has_room || !queue.is_running {
+                break std::mem::take(&mut queue.waiting);
+            }
+        };
         let whole = jobs.iter().position(|job| job.ask.filter.is_all());
         if let Some(whole) = whole.filter(|_| !self.was_whole) {
             jobs[..=whole].rotate_right(1);

@@ -271,6 +271,40 @@ fn what_cannot_be_read_again_is_no_configuration() {
 }
 
 #[test]
+fn a_higher_limit_gives_room_to_the_codes_that_are_there_from_the_start() {
+    let files = Files::new();
+    let configure = |series_max: usize| {
+        let text = format!("metrics: {{preinit: codes}}\nlimits: {{series_max: {series_max}}}\n");
+        fs::write(files.configuration(), text).unwrap();
+    };
+    configure(100);
+    let mut daemon = Daemon::start(&["--config.file", &files.argument()]);
+    let series = |address: &str| {
+        get(address, "/metrics").lines().filter(|line| line.starts_with("faultline_errors_total{")).count()
+    };
+    assert_eq!(series(&daemon.address), 100);
+    configure(5_000);
+    daemon.running.signal("-HUP");
+    assert!(daemon.outcome().unwrap().contains("limits.series_max"));
+    assert!(series(&daemon.address) > 500, "{}", series(&daemon.address));
+}
+
+#[test]
+fn an_include_that_finds_nothing_is_said_at_the_start_and_at_a_reload() {
+    let files = Files::new();
+    fs::write(files.configuration(), "include: [conf.d/*.yml]\n").unwrap();
+    fs::create_dir(files.root.path().join("conf.d")).unwrap();
+    let mut daemon = Daemon::start(&["--config.file", &files.argument()]);
+    let warnings = |daemon: &Daemon| {
+        daemon.running.heard().iter().filter(|line| line.contains("no file matches")).count()
+    };
+    assert_eq!(warnings(&daemon), 1, "{:?}", daemon.running.heard());
+    daemon.running.signal("-HUP");
+    daemon.outcome().unwrap();
+    assert_eq!(warnings(&daemon), 2, "{:?}", daemon.running.heard());
+}
+
+#[test]
 fn a_storm_of_signals_is_a_few_reloads_and_the_last_files_count() {
     let files = Files::new();
     let mut daemon = Daemon::start(&["--rules.dir", files.rules().to_str().unwrap()]);

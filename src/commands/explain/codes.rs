@@ -42,18 +42,25 @@ pub fn run(book: &Book, questions: &[String], provider: Option<&str>, format: Fo
     let mut all = Vec::new();
     for (place, question) in questions.iter().enumerate() {
         let cards = cards(book, question, provider);
-        if cards.is_empty() {
+        let reserved = reserved_meaning(question);
+        if cards.is_empty() && reserved.is_none() {
             exit = Exit::Failed;
             complain(&unknown(book, question, provider));
         }
         match format {
             Format::Json => all.push(question_json(book, question, provider, &cards)),
-            Format::Text if cards.is_empty() => {}
+            Format::Text if cards.is_empty() && reserved.is_none() => {}
             Format::Text => {
                 if place > 0 {
                     page.blank();
                 }
-                show(&mut page, book, question, &cards);
+                match reserved {
+                    Some(meaning) => {
+                        page.title(question);
+                        page.row("Means", meaning);
+                    }
+                    None => show(&mut page, book, question, &cards),
+                }
             }
         }
     }
@@ -102,9 +109,6 @@ fn cards<'r>(book: &'r Book, question: &str, provider: Option<&str>) -> Vec<Card
 
 /// What can be said of a code that nobody has.
 fn unknown(book: &Book, question: &str, provider: Option<&str>) -> Vec<String> {
-    if let Some(meaning) = reserved_meaning(question) {
-        return vec![meaning.to_owned()];
-    }
     let shown = Escaped(short(question, 80).as_bytes()).to_string();
     let mut lines = vec![format!("no pack has a code, name, rule or message “{shown}”")];
     for list in lookup::lists_with(&book.rules, question) {
@@ -132,15 +136,15 @@ fn unknown(book: &Book, question: &str, provider: Option<&str>) -> Vec<String> {
 fn reserved_meaning(code: &str) -> Option<&'static str> {
     Some(match code {
         reserved::UNKNOWN => {
-            "_unknown is an error of the provider with a code that its pack does not have; `scan --lines` shows the lines, \
-             and a newer release of the pack, or a rule of your own, names it"
+            "an error of the provider with a code that its pack does not have; `scan --lines` shows the lines, a newer \
+             release of the pack or a rule of your own names it"
         }
         reserved::OPEN => {
-            "_open is the part of an ambiguous error that is not settled; `explain --line` says what would settle it"
+            "the part of an ambiguous error that is not settled; `explain --line` says what would settle it"
         }
         reserved::OTHER => {
-            "_other holds what found no room under the limits; faultline_label_overflow_total counts it, `limits` \
-             in the configuration raises them"
+            "what found no room under the limits; faultline_label_overflow_total counts it, `limits` in the \
+             configuration raises them"
         }
         _ => return None,
     })
@@ -346,6 +350,7 @@ fn question_json(book: &Book, question: &str, provider: Option<&str>, cards: &[C
     let near = cards.is_empty().then(|| lookup::suggestion(&book.rules, question, provider)).flatten();
     json!({
         "question": question,
+        "reserved": reserved_meaning(question),
         "answers": answers,
         "lists": lookup::lists_with(&book.rules, question),
         "syntax": syntaxes.collect::<Vec<_>>(),

@@ -170,3 +170,16 @@ fn a_demo_starts_nothing_where_the_port_that_was_asked_for_is_taken() {
 fn stdout_of_a_daemon_without_tee_stays_empty() {
     assert_eq!(stdout(&run(&["run", FREE[0], FREE[1]], b"ERROR drm MDRM-508\n")), "");
 }
+
+#[test]
+fn one_file_with_two_names_is_not_counted_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("app.log");
+    std::fs::write(&file, "ERROR drm MDRM-508\n").unwrap();
+    let again = dir.path().join(".").join("../").join(dir.path().file_name().unwrap()).join("app.log");
+    let args =
+        ["run", "--input", file.to_str().unwrap(), "--input", again.to_str().unwrap(), FREE[0], FREE[1]];
+    let output = run(&args, b"");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("would be counted twice"), "{}", stderr(&output));
+}

@@ -63,6 +63,25 @@ fn a_code_of_several_providers_is_shown_for_each_and_said_to_be_ambiguous() {
     );
     let one = code(&["ACCESS_DENIED", "--provider", "myinfo"]);
     assert!(one.starts_with("myinfo ") && !one.contains("\nokta "), "{one}");
+    assert_holds(&one, &["known to bankid, myinfo, okta, the list of"]);
+}
+
+#[test]
+fn values_of_our_own_are_explained_too() {
+    assert_holds(
+        &code(&["_unknown"]),
+        &["_unknown Means an error of the provider with a code that its pack does not"],
+    );
+    assert_holds(&code(&["_open"]), &["`explain --line` says what would settle it"]);
+    assert_holds(&code(&["_other"]), &["faultline_label_overflow_total"]);
+    assert!(json(&["_other"])[0]["reserved"].as_str().unwrap().contains("no room"));
+}
+
+#[test]
+fn a_relative_path_is_made_whole_as_overlays_see_it() {
+    let text = code(&["--line", "ERROR request failed: invalid_grant", "--path", "app.log"]);
+    let whole = std::env::current_dir().unwrap().join("app.log");
+    assert_holds(&text, &[&format!("map: [{{path: \"{}\"}}]", whole.display())]);
 }
 
 #[test]
