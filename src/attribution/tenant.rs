@@ -3,8 +3,6 @@
 //! The first place that names one decides; a value that is not allowed there gives no tenant, nothing else is tried.
 //! Shapes of national ids, e-mail addresses, UUIDs and secrets never become a label.
 
-use std::sync::LazyLock;
-
 use regex::Regex;
 
 use super::evidence::Evidence;
@@ -12,7 +10,7 @@ use super::hits::lossy;
 use super::reading::Reading;
 use super::trace::Trace;
 use super::views::{Format, NodeId};
-use crate::catalogue::compile::{Provider, ProviderId};
+use crate::catalogue::compile::{Provider, ProviderId, is_tenant};
 use crate::event::{Label, TenantRefusal};
 
 /// Fields that name a tenant in every record, in the order in which they are asked for.
@@ -146,16 +144,13 @@ fn label_of(provider: &Provider, host: &str) -> Option<String> {
     })
 }
 
-static DEFAULT: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^[\p{L}\p{N}][\p{L}\p{N}._:-]{0,62}$").expect("a constant that compiles"));
-
 /// Whether a value may become a label. `rule` replaces the default syntax.
 pub fn allowed(value: &str, rule: Option<&Regex>) -> Result<(), TenantRefusal> {
     if let Some(refusal) = sensitive(value) {
         return Err(refusal);
     }
     let fits = value.len() <= TENANT_MAX
-        && rule.unwrap_or(&DEFAULT).is_match(value)
+        && rule.map_or_else(|| is_tenant(value), |rule| rule.is_match(value))
         && !value.chars().any(char::is_control);
     if fits { Ok(()) } else { Err(TenantRefusal::Syntax) }
 }
@@ -201,8 +196,9 @@ mod tests {
         ] {
             assert_eq!(allowed(value, None), Err(refusal), "{value}");
         }
-        for value in ["acme-eu", "Öst-1", "42", "t.9:x_y"] {
+        for value in ["acme-eu", "Öst-1", "42", "t.9:x_y", &"ö".repeat(63)] {
             assert_eq!(allowed(value, None), Ok(()), "{value}");
         }
+        assert_eq!(allowed(&"ö".repeat(64), None), Err(TenantRefusal::Syntax), "too long");
     }
 }

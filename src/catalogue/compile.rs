@@ -22,7 +22,7 @@ pub use model::{
     Catalogue, Class, Conjunction, Expected, FieldPlace, Foreign, Kind, Literal, LiteralId, Owner, Pair,
     Places, Provider, ProviderId, Role, Rule, RuleId, Symptom, Syntax,
 };
-pub use providers::{category_name, severity_name, squeeze};
+pub use providers::{category_name, is_tenant, severity_name, squeeze};
 
 /// Makes the tables. The rules are already checked: what does not compile here was refused by `load`.
 pub fn compile(rules: &Rules) -> Catalogue {

@@ -3,12 +3,25 @@
 //! Packs and overlays of one provider add to the same provider; several rules may share a code, and the current one
 //! speaks for it. Names of categories, severities and parties as labels show them are here too.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use regex::Regex;
 
 use super::Builder;
 use super::model::{Provider, ProviderId, Rule};
 use crate::catalogue::schema::{self, Category, FaultParty, Severity, Shape};
 use crate::event::{CodeInfo, Label};
+
+const TENANT_CHARS_MAX: usize = 63;
+
+/// Whether a value may be a tenant where its pack has no `tenant_allow`: a letter or digit, then up to 62 letters, digits,
+/// `.`, `_`, `:` and `-`.
+pub fn is_tenant(value: &str) -> bool {
+    // A bounded repetition would compile the classes of Unicode 62 times: 30 ms of each start.
+    static SYNTAX: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^[\p{L}\p{N}][\p{L}\p{N}._:-]*$").expect("a constant that compiles"));
+    SYNTAX.is_match(value) && value.chars().count() <= TENANT_CHARS_MAX
+}
 
 impl Builder {
     /// The provider of a pack, made or added to.
@@ -33,7 +46,7 @@ impl Builder {
             p.maps.push(schema::Mapping { topic: Some(topic.clone()), ..Default::default() });
         }
         if let Some(allow) = &pack.tenant_allow {
-            p.tenant_allow = Some(regex::Regex::new(allow).expect("checked when loaded"));
+            p.tenant_allow = Some(Regex::new(allow).expect("checked when loaded"));
         }
         p.endpoint_hints
             .extend(pack.endpoint_hints.iter().map(|h| (h.text.clone(), Label::from(&*h.endpoint))));

@@ -1,14 +1,12 @@
 //! All documents together: ids, codes and endpoints of a provider over its packs, and overlays against them.
 
 use super::{RULES_MAX, Report, steps};
+use crate::catalogue::compile::is_tenant;
 use crate::catalogue::diagnostic::{Diagnostic, Step, quoted, suggest};
 use crate::catalogue::load::{Document, Loaded, pack_identity};
 use crate::catalogue::schema::{Overlay, Pack, Rule, Severity};
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// What a tenant may be where a pack does not say.
-const TENANT_ALLOW: &str = r"^[\p{L}\p{N}][\p{L}\p{N}._:-]{0,62}$";
 
 /// One provider over all its packs.
 #[derive(Default)]
@@ -237,11 +235,12 @@ fn check_overlay(
 /// A mapped tenant that may not become a label would be refused line by line, in silence.
 fn check_tenants(report: &mut Report<'_, '_>, provider: &Provider<'_>, overlay: &Overlay) {
     // What does not compile was said where it stands.
-    let Ok(allow) = Regex::new(provider.tenant_allow.unwrap_or(TENANT_ALLOW)) else { return };
+    let Ok(rule) = provider.tenant_allow.map(Regex::new).transpose() else { return };
+    let allows = |tenant: &str| rule.as_ref().map_or_else(|| is_tenant(tenant), |rule| rule.is_match(tenant));
     for (n, map) in overlay.map.iter().enumerate() {
         // What no label may be was said where it stands, too.
         let Some(tenant) = map.tenant.as_deref().filter(|tenant| super::is_label(tenant)) else { continue };
-        if !allow.is_match(tenant) || tenant.contains('@') {
+        if !allows(tenant) || tenant.contains('@') {
             let hint = match provider.tenant_allow {
                 Some(allow) => format!("`tenant_allow` of the pack is {}", quoted(allow)),
                 None => "a letter or digit, then up to 62 letters, digits, `.`, `_`, `:` and `-`".to_owned(),
