@@ -52,10 +52,11 @@ fn corpus(lines: usize, spacing: usize) -> (Vec<u8>, u64) {
 
 fn run(engine: &Arc<Engine>, text: &[u8]) -> Delta {
     let mut pipeline = Pipeline::new(Arc::clone(engine), Options::new("bench".into()));
+    let mut stream = pipeline.stream();
     for block in text.chunks(BLOCK_BYTES) {
-        pipeline.push(block, None, &mut Ignore);
+        pipeline.push(&mut stream, block, None, &mut Ignore);
     }
-    pipeline.flush(None, &mut Ignore);
+    pipeline.flush(&mut stream, None, &mut Ignore);
     pipeline.take_delta()
 }
 

@@ -23,7 +23,8 @@ use crate::export::{self, Lifecycle, Listeners, Shared, Web};
 use crate::ledger::Totals;
 use crate::pipeline::Pipeline;
 use crate::source::{Source, Stop};
-use crate::worker::{Clock, Ended, EngineSlot, Worker};
+use crate::worker::{Ended, EngineSlot, Worker};
+use crate::world::Clock;
 use reload::Reloads;
 
 pub use reload::{Reload, Reloaded};

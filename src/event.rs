@@ -146,16 +146,43 @@ pub enum SkipReason {
     Expansion,
     /// A source could not turn them into text.
     Undecodable,
+    /// Zeros where a file was never written, or not yet.
+    Hole,
 }
 
 impl SkipReason {
-    pub const ALL: [SkipReason; 3] = [SkipReason::Oversized, SkipReason::Expansion, SkipReason::Undecodable];
+    pub const ALL: [SkipReason; 4] =
+        [SkipReason::Oversized, SkipReason::Expansion, SkipReason::Undecodable, SkipReason::Hole];
 
     pub fn name(self) -> &'static str {
         match self {
             SkipReason::Oversized => "oversized",
             SkipReason::Expansion => "expansion",
             SkipReason::Undecodable => "undecodable",
+            SkipReason::Hole => "hole",
+        }
+    }
+}
+
+/// Why bytes that were written were never read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LossReason {
+    /// The file was cut off before they were read.
+    Truncated,
+    /// The file was deleted before they were read.
+    Deleted,
+    /// They are compressed bytes that cannot be unpacked.
+    Damaged,
+}
+
+impl LossReason {
+    pub const ALL: [LossReason; 3] = [LossReason::Truncated, LossReason::Deleted, LossReason::Damaged];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            LossReason::Truncated => "truncated",
+            LossReason::Deleted => "deleted",
+            LossReason::Damaged => "damaged",
         }
     }
 }
@@ -163,12 +190,12 @@ impl SkipReason {
 /// What was read from one source and what became of it.
 ///
 /// `lines = matched + ambiguous_lines + foreign_lines + undecodable + unmatched`, and
-/// `bytes = consumed + skipped + pending`: both sums are held by tests.
+/// `bytes = consumed + skipped`: both sums are held by tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceCounts {
     /// Physical lines; of `-0` input, records.
     pub lines: u64,
-    /// Bytes read.
+    /// Bytes that were judged or skipped; those that wait for the rest of their record are not among them yet.
     pub bytes: u64,
     /// Bytes read and not looked at, by [`SkipReason`] in the order of `ALL`.
     pub skipped: [u64; SkipReason::ALL.len()],
@@ -180,6 +207,12 @@ pub struct SourceCounts {
     pub unmatched: u64,
     /// Lines that were cut at the line limit.
     pub oversized: u64,
+    /// Bytes that were written and never read, by [`LossReason`] in the order of `ALL`.
+    pub lost: [u64; LossReason::ALL.len()],
+    /// Times that a file was renamed or replaced and another took its path.
+    pub rotations: u64,
+    /// Times that a file was cut off before the place up to which it was read.
+    pub truncations: u64,
 }
 
 impl SourceCounts {
@@ -187,7 +220,12 @@ impl SourceCounts {
         for (mine, theirs) in self.skipped.iter_mut().zip(other.skipped) {
             *mine = mine.saturating_add(theirs);
         }
+        for (mine, theirs) in self.lost.iter_mut().zip(other.lost) {
+            *mine = mine.saturating_add(theirs);
+        }
         for (mine, theirs) in [
+            (&mut self.rotations, other.rotations),
+            (&mut self.truncations, other.truncations),
             (&mut self.lines, other.lines),
             (&mut self.bytes, other.bytes),
             (&mut self.matched, other.matched),
@@ -335,6 +373,38 @@ impl<K> IntoIterator for Counts<K> {
     }
 }
 
+/// How a source stands: levels, not counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Bytes read whose record is not complete yet.
+    pub pending_bytes: u64,
+    /// When bytes were read last.
+    pub last_read: Option<Millis>,
+    /// Of a source of files.
+    pub files: Option<FilesStanding>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FilesStanding {
+    /// Files that are followed.
+    pub followed: u64,
+    /// Those of them that are open.
+    pub open: u64,
+    /// Files that are there and cannot be read.
+    pub unreadable: u64,
+    /// Bytes that are there and not read yet.
+    pub behind_bytes: u64,
+}
+
+/// Something that one part of the program keeps in the ledger and nobody else reads, such as the position of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Begins with the name of the part that it belongs to, then `/`.
+    pub key: Box<str>,
+    /// `None` takes it away.
+    pub value: Option<Box<[u8]>>,
+}
+
 /// What one worker counted since its last delta, and how far its source was when it had counted exactly that.
 /// Deltas add up in any order to the same totals.
 #[derive(Debug, Clone, Default)]
@@ -342,8 +412,9 @@ pub struct Delta {
     /// The value of the label `source`.
     pub source: Label,
     pub counts: SourceCounts,
-    /// Bytes read whose record is not complete yet: a level, not a count.
-    pub pending_bytes: u64,
+    pub standing: Standing,
+    /// In order: of two with one key the later one holds.
+    pub marks: Vec<Mark>,
     pub errors: Counts<ErrorKey>,
     pub tenants: Counts<TenantKey>,
     pub ambiguous: Counts<AmbiguousKey>,
@@ -361,10 +432,11 @@ pub struct Delta {
 
 impl Delta {
     /// Adds what was counted after this (or beside it). Totals do not depend on the order; `source` stays, new rows go
-    /// on behind these, and the level `pending_bytes` becomes the other's.
+    /// on behind these, the other's marks behind these, and `standing` becomes the other's.
     pub fn merge(&mut self, other: Delta) {
         self.counts.merge(&other.counts);
-        self.pending_bytes = other.pending_bytes;
+        self.standing = other.standing;
+        self.marks.extend(other.marks);
         other.errors.into_iter().for_each(|(key, seen)| self.errors.add(key, &seen));
         other.tenants.into_iter().for_each(|(key, seen)| self.tenants.add(key, &seen));
         other.ambiguous.into_iter().for_each(|(key, seen)| self.ambiguous.add(key, &seen));

@@ -18,6 +18,7 @@
 
 pub mod event;
 pub mod telemetry;
+pub mod world;
 pub mod catalogue;
 pub mod source;
 pub mod framing;

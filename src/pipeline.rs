@@ -3,9 +3,10 @@
 //! The matcher runs over whole stretches of complete events; bounds, wrappers and fields are looked up around its
 //! candidates alone, so a line without a code costs the scanning of its bytes. What may still go on (the last event of
 //! a chunk) is held back until more bytes or [`Pipeline::flush`] complete it: any chunking of the same bytes gives the
-//! same faults. Knows no file, clock or thread: arrival times are arguments.
+//! same faults. One pipeline serves any number of [`Stream`]s. Knows no file, clock or thread: arrival times are arguments.
 
-use std::collections::VecDeque;
+mod stream;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,9 +14,11 @@ use crate::aggregation::{self, Tally};
 use crate::attribution::{Attributor, Lexicon, Notes};
 use crate::catalogue::Catalogue;
 use crate::catalogue::compile::LiteralId;
-use crate::event::{CodeInfo, Delta, Judgement, Label, Millis, Origin, Record, SkipReason};
+use crate::event::{CodeInfo, Delta, Judgement, Label, Millis, Origin, Record};
 use crate::framing::{self, Tail, Wrapper};
 use crate::matcher::{Candidate, Find, Matcher};
+
+pub use stream::{Pending, Stream};
 
 /// A compiled catalogue and the matcher of its literals: built once, shared by all workers.
 pub struct Engine {
@@ -131,7 +134,7 @@ impl Options {
 
 /// Sees each record that has a verdict.
 pub trait Observer {
-    /// `line` is the number of the record's first line in this pipeline's input, from 1; `raw` its bytes.
+    /// `line` is the number of the record's first line in its stream, from 1; `raw` its bytes.
     fn judged(&mut self, line: u64, raw: &[u8], judgement: &Judgement);
 }
 
@@ -150,17 +153,13 @@ pub struct Pipeline {
     options: Options,
     attributor: Attributor,
     tally: Tally,
-    /// Begins with an event; holds what is not judged yet.
-    buffer: Vec<u8>,
-    /// Where the unfinished last line of the buffer begins.
-    line_start: usize,
-    /// The rest of a line over the limit is being passed over.
-    skipping: bool,
-    /// Offsets in the buffer at which lines were cut.
-    cuts: VecDeque<usize>,
     candidates: Vec<Candidate>,
-    lines_done: u64,
+    /// The buffer of the last stream that had little left to hold: the next one takes it.
+    spare: Vec<u8>,
 }
+
+/// What a stream may hold in a buffer of its own size; with more it keeps the large one.
+const HELD_SMALL: usize = 4 << 10;
 
 impl Pipeline {
     pub fn new(engine: Arc<Engine>, options: Options) -> Pipeline {
@@ -169,37 +168,68 @@ impl Pipeline {
             tally: Tally::new(options.source.clone(), options.tally),
             options,
             attributor: Attributor::default(),
-            buffer: Vec::new(),
-            line_start: 0,
-            skipping: false,
-            cuts: VecDeque::new(),
             candidates: Vec::new(),
-            lines_done: 0,
+            spare: Vec::new(),
         }
     }
 
-    /// Takes in the next bytes of the source; `now` is when they arrived.
-    pub fn push(&mut self, bytes: &[u8], now: Option<Millis>, observer: &mut dyn Observer) {
-        self.tally.bytes_read(bytes.len() as u64);
+    /// A stream of the options' origin.
+    pub fn stream(&self) -> Stream {
+        Stream::new(self.options.origin.clone())
+    }
+
+    /// Takes in the next bytes of a stream; `now` is when they arrived.
+    pub fn push(
+        &mut self,
+        stream: &mut Stream,
+        bytes: &[u8],
+        now: Option<Millis>,
+        observer: &mut dyn Observer,
+    ) {
+        self.lend_buffer(stream);
         for slice in bytes.chunks(SLICE_BYTES.min(self.options.line_bytes_max.max(1))) {
-            self.take_in(slice);
+            stream.take_in(slice, self.options.line_bytes_max);
             let complete = match self.options.join {
-                Join::Lines => self.line_start,
-                Join::Events => framing::complete_to(&self.buffer, self.limits(), Tail::More),
+                Join::Lines => stream.line_start,
+                Join::Events => framing::complete_to(&stream.buffer, self.limits(), Tail::More),
             };
-            self.judge_to(complete, now, observer);
+            self.judge_to(stream, complete, now, observer);
         }
-        self.tally.pending_bytes(self.buffer.len() as u64);
+        self.take_buffer_back(stream);
     }
 
-    /// Judges what is held back: the input has ended, or has been silent for long enough.
-    pub fn flush(&mut self, now: Option<Millis>, observer: &mut dyn Observer) {
-        self.judge_to(self.buffer.len(), now, observer);
-        self.tally.pending_bytes(0);
+    /// So many zeros stand between two lines of the stream: they are no text, and are counted as left out.
+    pub fn skip_hole(&mut self, stream: &mut Stream, bytes: u64) {
+        stream.leave_out_hole(bytes);
+        if stream.buffer.is_empty() {
+            stream.let_go(0, &mut self.tally);
+        }
     }
 
-    pub fn pending_bytes(&self) -> u64 {
-        self.buffer.len() as u64
+    /// Judges what is held back: the stream has ended, or has been silent for long enough.
+    pub fn flush(&mut self, stream: &mut Stream, now: Option<Millis>, observer: &mut dyn Observer) {
+        self.judge_to(stream, stream.buffer.len(), now, observer);
+    }
+
+    /// Judges the complete lines that are held back and leaves the one that is not finished.
+    pub fn flush_lines(&mut self, stream: &mut Stream, now: Option<Millis>, observer: &mut dyn Observer) {
+        self.judge_to(stream, stream.line_start, now, observer);
+    }
+
+    fn lend_buffer(&mut self, stream: &mut Stream) {
+        if stream.buffer.capacity() < self.spare.capacity() {
+            self.spare.clear();
+            self.spare.extend_from_slice(&stream.buffer);
+            std::mem::swap(&mut self.spare, &mut stream.buffer);
+        }
+    }
+
+    /// Thousands of streams with a large buffer each would fill the memory.
+    fn take_buffer_back(&mut self, stream: &mut Stream) {
+        if stream.buffer.len() <= HELD_SMALL {
+            let held = stream.buffer.as_slice().to_vec();
+            self.spare = std::mem::replace(&mut stream.buffer, held);
+        }
     }
 
     /// Judges by other rules from now on. What is held back is judged by them too, whole: candidates are looked for and
@@ -247,65 +277,37 @@ impl Pipeline {
         }
     }
 
-    /// Appends `slice` (no longer than a line may be), lines over the limit cut. Only the line that was unfinished
-    /// before can grow over the limit here, and the one that stays unfinished.
-    fn take_in(&mut self, slice: &[u8]) {
-        let mut rest = slice;
-        if let Some(end) = memchr::memchr(b'\n', rest) {
-            self.extend_line(&rest[..end]);
-            self.skipping = false;
-            self.buffer.push(b'\n');
-            rest = &rest[end + 1..];
-            let last = memchr::memrchr(b'\n', rest).map_or(0, |i| i + 1);
-            self.buffer.extend_from_slice(&rest[..last]);
-            self.line_start = self.buffer.len();
-            rest = &rest[last..];
-        }
-        self.extend_line(rest);
-    }
-
-    /// Adds to the unfinished line as far as it may grow.
-    fn extend_line(&mut self, part: &[u8]) {
-        let room = self.options.line_bytes_max.saturating_sub(self.buffer.len() - self.line_start);
-        let kept = if self.skipping { 0 } else { part.len().min(room) };
-        self.buffer.extend_from_slice(&part[..kept]);
-        if kept == part.len() {
-            return;
-        }
-        if !self.skipping {
-            self.skipping = true;
-            self.cuts.push_back(self.buffer.len());
-            self.tally.oversized_lines(1);
-        }
-        self.tally.bytes_skipped(SkipReason::Oversized, (part.len() - kept) as u64);
-    }
-
     /// Judges and counts the events of `buffer[..end]`, then lets them go.
-    fn judge_to(&mut self, end: usize, now: Option<Millis>, observer: &mut dyn Observer) {
-        if end == 0 {
-            return;
-        }
-        let engine = Arc::clone(&self.engine);
-        let mut candidates = std::mem::take(&mut self.candidates);
-        engine.matcher.candidates(&engine.catalogue, &self.buffer[..end], &mut candidates);
-        let mut done = 0;
-        for candidate in &candidates {
-            if candidate.start >= done {
-                let event = self.event_around(candidate.start, done, end);
-                self.count_lines(done, event.start);
-                self.judge(&engine, event.clone(), now, observer);
-                done = event.end;
+    fn judge_to(
+        &mut self,
+        stream: &mut Stream,
+        end: usize,
+        now: Option<Millis>,
+        observer: &mut dyn Observer,
+    ) {
+        if end > 0 {
+            let engine = Arc::clone(&self.engine);
+            let mut candidates = std::mem::take(&mut self.candidates);
+            engine.matcher.candidates(&engine.catalogue, &stream.buffer[..end], &mut candidates);
+            let mut done = 0;
+            for candidate in &candidates {
+                if candidate.start >= done {
+                    let event = self.event_around(stream, candidate.start, done, end);
+                    self.count_lines(stream, done, event.start);
+                    self.judge(&engine, stream, event.clone(), now, observer);
+                    done = event.end;
+                }
             }
+            self.candidates = candidates;
+            self.count_lines(stream, done, end);
+            stream.let_go(end, &mut self.tally);
         }
-        self.candidates = candidates;
-        self.count_lines(done, end);
-        self.let_go(end);
     }
 
-    fn event_around(&self, at: usize, floor: usize, end: usize) -> Range<usize> {
+    fn event_around(&self, stream: &Stream, at: usize, floor: usize, end: usize) -> Range<usize> {
         let event = match self.options.join {
-            Join::Lines => framing::line_around(&self.buffer, at),
-            Join::Events => framing::event_around(&self.buffer, at, floor, self.limits()),
+            Join::Lines => framing::line_around(&stream.buffer, at),
+            Join::Events => framing::event_around(&stream.buffer, at, floor, self.limits()),
         };
         event.start..event.end.min(end)
     }
@@ -313,20 +315,21 @@ impl Pipeline {
     fn judge(
         &mut self,
         engine: &Engine,
+        stream: &mut Stream,
         event: Range<usize>,
         now: Option<Millis>,
         observer: &mut dyn Observer,
     ) {
-        let raw = &self.buffer[event.clone()];
+        let raw = &stream.buffer[event.clone()];
         let record = framing::record(raw);
         let body_end = event.start + raw.strip_suffix(b"\n").unwrap_or(raw).len();
-        let cut = self.cuts.contains(&body_end);
+        let cut = stream.is_cut_at(body_end);
         let judgement = self.attributor.judge(
             &engine.catalogue,
             &engine.lexicon,
             &engine.matcher,
             &record,
-            &self.options.origin,
+            &stream.origin,
             cut,
         );
         let lines = lines_of(raw);
@@ -339,24 +342,15 @@ impl Pipeline {
                 Times::Lines { year } => framing::timestamp(raw, year),
             };
             self.tally.tally(&judgement, lines, at);
-            observer.judged(self.lines_done + 1, raw, &judgement);
+            observer.judged(stream.lines_done + 1, raw, &judgement);
         }
-        self.lines_done += lines;
+        stream.lines_done += lines;
     }
 
-    fn count_lines(&mut self, from: usize, to: usize) {
-        let lines = lines_of(&self.buffer[from..to]);
+    fn count_lines(&mut self, stream: &mut Stream, from: usize, to: usize) {
+        let lines = lines_of(&stream.buffer[from..to]);
         self.tally.unmatched_lines(lines);
-        self.lines_done += lines;
-    }
-
-    fn let_go(&mut self, end: usize) {
-        self.buffer.drain(..end);
-        self.line_start = self.line_start.saturating_sub(end);
-        while self.cuts.front().is_some_and(|cut| *cut < end) {
-            self.cuts.pop_front();
-        }
-        self.cuts.iter_mut().for_each(|cut| *cut -= end.min(*cut));
+        stream.lines_done += lines;
     }
 }
 

@@ -10,13 +10,14 @@ mod slot;
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use crate::event::{Delta, Millis};
-use crate::pipeline::{Ignore, Pipeline};
+use crate::event::Delta;
+use crate::pipeline::{Ignore, Pipeline, Stream};
 use crate::source::encoding::Decoder;
 use crate::source::tee::Tee;
 use crate::source::{BLOCK_BYTES, Reading, Source, Stop};
+use crate::world::{Clock, Moment};
 use slot::Look;
 
 pub use slot::EngineSlot;
@@ -27,28 +28,6 @@ pub const EVENT_PATIENCE: Duration = Duration::from_secs(1);
 pub const LINE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a worker goes on reading what is there already once it was asked to stop.
 const STOP_GRACE: Duration = Duration::from_millis(500);
-
-/// What time it is, in the two ways that matter.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// Never goes back; from an origin of its own.
-    pub steady: Duration,
-    pub wall: Millis,
-}
-
-/// Tells the time.
-pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
-
-/// The machine's own clocks.
-pub fn real_clock() -> Clock {
-    let origin = Instant::now();
-    Arc::new(move || Moment { steady: origin.elapsed(), wall: wall_clock() })
-}
-
-fn wall_clock() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
 
 /// How a worker ended.
 #[derive(Debug)]
@@ -69,6 +48,7 @@ pub type Deliver = Box<dyn FnMut(Delta) + Send>;
 pub struct Worker {
     source: Box<dyn Source>,
     pipeline: Pipeline,
+    stream: Stream,
     deliver: Deliver,
     rules: Option<Look>,
     tee: Option<Tee<io::Stdout>>,
@@ -78,7 +58,6 @@ pub struct Worker {
     decoder: Decoder,
     next_tick: Duration,
     last_bytes: Duration,
-    at_line_end: bool,
     stop_since: Option<Duration>,
 }
 
@@ -93,6 +72,7 @@ impl Worker {
         let now = clock().steady;
         Worker {
             source,
+            stream: pipeline.stream(),
             pipeline,
             deliver,
             rules: None,
@@ -102,7 +82,6 @@ impl Worker {
             decoder: Decoder::default(),
             next_tick: now + tick_interval,
             last_bytes: now,
-            at_line_end: true,
             stop_since: None,
         }
     }
@@ -129,9 +108,9 @@ impl Worker {
         };
         let now = Some((self.clock)().wall);
         let left = self.decoder.finish();
-        self.pipeline.push(left, now, &mut Ignore);
-        self.pipeline.flush(now, &mut Ignore);
-        (self.deliver)(self.pipeline.take_delta());
+        self.pipeline.push(&mut self.stream, left, now, &mut Ignore);
+        self.pipeline.flush(&mut self.stream, now, &mut Ignore);
+        self.deliver();
         ended
     }
 
@@ -162,29 +141,27 @@ impl Worker {
     fn patience(&self) -> Duration {
         let now = (self.clock)().steady;
         let mut until = self.next_tick;
-        if self.pipeline.pending_bytes() > 0 {
+        if self.stream.pending_bytes() > 0 {
             until = until.min(self.last_bytes + self.silence_allowed());
         }
         until.saturating_sub(now)
     }
 
     fn silence_allowed(&self) -> Duration {
-        if self.at_line_end { EVENT_PATIENCE } else { LINE_PATIENCE }
+        if self.stream.is_at_line_end() { EVENT_PATIENCE } else { LINE_PATIENCE }
     }
 
     fn push(&mut self, bytes: &[u8], now: Moment) {
         let text = self.decoder.decode(bytes);
-        if let Some(&last) = text.last() {
-            self.at_line_end = last == b'\n';
-        }
         self.last_bytes = now.steady;
-        self.pipeline.push(text, Some(now.wall), &mut Ignore);
+        self.pipeline.tally().standing().last_read = Some(now.wall);
+        self.pipeline.push(&mut self.stream, text, Some(now.wall), &mut Ignore);
     }
 
     fn judge_what_waits(&mut self, now: Moment) {
         let silent = now.steady.saturating_sub(self.last_bytes);
-        if self.pipeline.pending_bytes() > 0 && silent >= self.silence_allowed() {
-            self.pipeline.flush(Some(now.wall), &mut Ignore);
+        if self.stream.pending_bytes() > 0 && silent >= self.silence_allowed() {
+            self.pipeline.flush(&mut self.stream, Some(now.wall), &mut Ignore);
         }
     }
 
@@ -220,9 +197,14 @@ impl Worker {
     fn tick_if_due(&mut self) {
         let now = (self.clock)().steady;
         if now >= self.next_tick {
-            (self.deliver)(self.pipeline.take_delta());
+            self.deliver();
             self.next_tick = now + self.tick_interval;
         }
+    }
+
+    fn deliver(&mut self) {
+        self.pipeline.tally().standing().pending_bytes = self.stream.pending_bytes();
+        (self.deliver)(self.pipeline.take_delta());
     }
 
     /// After a stop, a source that never pauses is left all the same.
@@ -247,7 +229,7 @@ mod tests {
 
     use crate::catalogue::load::{self, RuleFile};
     use crate::catalogue::{builtin, compile};
-    use crate::event::SourceCounts;
+    use crate::event::{Millis, SourceCounts};
     use crate::pipeline::{Engine, Options};
 
     /// What a scripted source does next; silence lets the time pass that the worker was ready to wait.
@@ -338,7 +320,7 @@ mod tests {
         assert!(deltas.len() >= 5, "{deltas:?}");
         assert_eq!(lines(&deltas).iter().sum::<u64>(), 4);
         assert_eq!(deltas.iter().map(|delta| delta.counts.bytes).sum::<u64>(), 7);
-        assert_eq!(deltas.last().map(|delta| delta.pending_bytes), Some(0));
+        assert_eq!(deltas.last().map(|delta| delta.standing.pending_bytes), Some(0));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::label::{clean_name, clean_tenant};
 use crate::event::{
-    AmbiguousKey, Counts, Delta, ErrorKey, Fault, Judgement, Label, Millis, Seen, SkipReason, TenantKey,
-    TenantRefusal, Verdict, reserved,
+    AmbiguousKey, Counts, Delta, ErrorKey, Fault, Judgement, Label, LossReason, Mark, Millis, Seen,
+    SkipReason, Standing, TenantKey, TenantRefusal, Verdict, reserved,
 };
 
 /// Bounds of one delta.
@@ -102,20 +102,41 @@ impl Tally {
         bump(&mut self.delta.counts.oversized, lines);
     }
 
-    /// Bytes read, whatever becomes of them.
+    /// Bytes that were judged or skipped.
     pub fn bytes_read(&mut self, bytes: u64) {
         bump(&mut self.delta.counts.bytes, bytes);
     }
 
-    /// Bytes among those read that nobody looked at.
+    /// Bytes among them that nobody looked at.
     pub fn bytes_skipped(&mut self, reason: SkipReason, bytes: u64) {
         let place = SkipReason::ALL.iter().position(|r| *r == reason).expect("ALL holds every reason");
         bump(&mut self.delta.counts.skipped[place], bytes);
     }
 
-    /// Sets the level of bytes read whose record is not complete yet.
-    pub fn pending_bytes(&mut self, bytes: u64) {
-        self.delta.pending_bytes = bytes;
+    /// Bytes that were written and never read.
+    pub fn bytes_lost(&mut self, reason: LossReason, bytes: u64) {
+        let place = LossReason::ALL.iter().position(|r| *r == reason).expect("ALL holds every reason");
+        bump(&mut self.delta.counts.lost[place], bytes);
+    }
+
+    /// A file was renamed or replaced, and another has its path.
+    pub fn rotated(&mut self) {
+        bump(&mut self.delta.counts.rotations, 1);
+    }
+
+    /// A file was cut off before the place up to which it was read.
+    pub fn truncated(&mut self) {
+        bump(&mut self.delta.counts.truncations, 1);
+    }
+
+    /// How the source stands at the moment.
+    pub fn standing(&mut self) -> &mut Standing {
+        &mut self.delta.standing
+    }
+
+    /// Something to keep with these counts.
+    pub fn mark(&mut self, mark: Mark) {
+        self.delta.marks.push(mark);
     }
 
     /// What was counted so far, without taking it.
@@ -123,14 +144,11 @@ impl Tally {
         &self.delta
     }
 
-    /// What was counted since the last take. The pending level stays until it is set anew.
+    /// What was counted since the last take. How the source stands stays until it is set anew.
     pub fn take(&mut self) -> Delta {
         self.tenants.clear();
-        let next = Delta {
-            source: self.delta.source.clone(),
-            pending_bytes: self.delta.pending_bytes,
-            ..Delta::default()
-        };
+        let next =
+            Delta { source: self.delta.source.clone(), standing: self.delta.standing, ..Delta::default() };
         std::mem::replace(&mut self.delta, next)
     }
 

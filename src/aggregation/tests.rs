@@ -195,7 +195,7 @@ fn times_widen_and_only_records_with_an_error_are_events() {
 }
 
 #[test]
-fn a_take_leaves_nothing_but_the_source_and_the_pending_level() {
+fn a_take_leaves_nothing_but_the_source_and_how_it_stands() {
     let mut tally = tally();
     tally.tally(
         &Judgement { faults: vec![matched("x", "t")], tenant_refused: Some(TenantRefusal::Email) },
@@ -203,10 +203,10 @@ fn a_take_leaves_nothing_but_the_source_and_the_pending_level() {
         None,
     );
     tally.bytes_read(10);
-    tally.pending_bytes(4);
+    tally.standing().pending_bytes = 4;
     assert_eq!(tally.take().tenant_refused, [0, 0, 1, 0, 0]);
     let next = tally.take();
-    assert_eq!((&*next.source, next.pending_bytes), ("s", 4));
+    assert_eq!((&*next.source, next.standing.pending_bytes), ("s", 4));
     assert_eq!((next.counts, next.tenant_refused), Default::default());
     assert!(next.errors.is_empty() && next.tenants.is_empty());
 }

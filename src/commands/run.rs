@@ -17,7 +17,8 @@ use crate::source::Source;
 use crate::source::follow::FollowedFile;
 use crate::source::stdin::{self, Stdin};
 use crate::telemetry::Telemetry;
-use crate::worker::{self, Ended, EngineSlot};
+use crate::worker::{Ended, EngineSlot};
+use crate::world;
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -42,7 +43,7 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
         has_lifecycle: settings.web.enable_lifecycle,
         feeds,
         engines,
-        clock: worker::real_clock(),
+        clock: world::real_clock(),
         linger: settings.web.linger,
         lifetime: None,
     };

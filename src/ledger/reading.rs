@@ -62,7 +62,7 @@ impl Ledger {
         self.sources.rows().iter().map(|(name, source)| SourceRow {
             name,
             counts: &source.counts,
-            pending_bytes: source.pending_bytes,
+            pending_bytes: source.standing.pending_bytes,
             up: source.up,
             last_event: source.last_event,
         })

@@ -9,7 +9,7 @@ use super::births::{Birth, Register};
 use super::labels;
 use super::view::Value;
 use crate::aggregation::clean_name;
-use crate::event::{Delta, Label, Millis, SkipReason, SourceCounts, reserved};
+use crate::event::{Delta, Label, LossReason, Millis, SkipReason, SourceCounts, Standing, reserved};
 
 #[derive(Debug, Clone)]
 pub(super) struct Source {
@@ -18,10 +18,12 @@ pub(super) struct Source {
     is_shared: bool,
     /// By [`SkipReason`] in the order of `ALL`.
     pub skipped_blocks: [Box<str>; SkipReason::ALL.len()],
+    /// By [`LossReason`] in the order of `ALL`.
+    pub lost_blocks: [Box<str>; LossReason::ALL.len()],
     /// Of all of its counters.
     pub birth: Birth,
     pub counts: SourceCounts,
-    pub pending_bytes: u64,
+    pub standing: Standing,
     pub up: bool,
     pub last_event: Option<Millis>,
 }
@@ -65,7 +67,7 @@ impl Sources {
     pub fn commit(&mut self, delta: &Delta, register: &mut Register) {
         let source = self.row(delta.source.clone(), register);
         source.counts.merge(&delta.counts);
-        source.pending_bytes = delta.pending_bytes;
+        source.standing = delta.standing;
         source.last_event = source.last_event.max(delta.last_event);
     }
 
@@ -78,9 +80,11 @@ impl Sources {
             is_shared: &**source == reserved::OTHER,
             skipped_blocks: SkipReason::ALL
                 .map(|reason| labels::block(&[("source", source), ("reason", reason.name())])),
+            lost_blocks: LossReason::ALL
+                .map(|reason| labels::block(&[("source", source), ("reason", reason.name())])),
             birth: register.next(),
             counts: SourceCounts::default(),
-            pending_bytes: 0,
+            standing: Standing::default(),
             up: true,
             last_event: None,
         })

@@ -106,7 +106,7 @@ impl Ledger {
         self.count_per_source(to, LINES, |source| source.counts.lines);
         self.count_per_source(to, MATCHED, |source| source.counts.matched);
         self.count_per_source(to, OVERSIZED, |source| source.counts.oversized);
-        self.per_source(to, PENDING, |source| source.gauge(source.pending_bytes));
+        self.per_source(to, PENDING, |source| source.gauge(source.standing.pending_bytes));
     }
 
     fn encode_series(&self, to: &mut Out<'_, impl Encoder>) {

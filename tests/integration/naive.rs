@@ -75,15 +75,16 @@ impl Observer for Keep {
 
 fn through_the_pipeline(engine: &Arc<Engine>, text: &[u8], dice: &mut ChaCha8Rng) -> Verdicts {
     let mut pipeline = Pipeline::new(Arc::clone(engine), Options::new("naive".into()));
+    let mut stream = pipeline.stream();
     let mut keep = Keep(Vec::new());
     let mut rest = text;
     while !rest.is_empty() {
         let most = [7, 300, 9_000, 400_000][dice.next_u32() as usize % 4];
         let (chunk, tail) = rest.split_at(rest.len().min(1 + dice.next_u32() as usize % most));
-        pipeline.push(chunk, None, &mut keep);
+        pipeline.push(&mut stream, chunk, None, &mut keep);
         rest = tail;
     }
-    pipeline.flush(None, &mut keep);
+    pipeline.flush(&mut stream, None, &mut keep);
     keep.0
 }
 

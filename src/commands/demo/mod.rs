@@ -15,7 +15,8 @@ use crate::config::{self, Flags, Settings};
 use crate::daemon::{self, Event, Feed, Parts};
 use crate::export::Listeners;
 use crate::pipeline::{Join, Pipeline, Times};
-use crate::worker::{self, EngineSlot};
+use crate::worker::EngineSlot;
+use crate::world;
 use board::Board;
 use stream::Stream;
 
@@ -44,7 +45,7 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
         has_lifecycle: settings.web.enable_lifecycle,
         feeds: vec![feed],
         engines,
-        clock: worker::real_clock(),
+        clock: world::real_clock(),
         linger: Duration::ZERO,
         lifetime: options.lifetime,
     };

@@ -247,8 +247,9 @@ mod tests {
                 let options = settings.pipeline("demo", None, Join::Events, Times::Arrival);
                 let mut pipeline = Pipeline::new(Arc::clone(&engine), options);
                 let mut verdicts = Verdicts::default();
-                pipeline.push(&text, None, &mut verdicts);
-                pipeline.flush(None, &mut verdicts);
+                let mut stream = pipeline.stream();
+                pipeline.push(&mut stream, &text, None, &mut verdicts);
+                pipeline.flush(&mut stream, None, &mut verdicts);
                 let got: Vec<String> = verdicts.0.iter().map(shown).collect();
                 let wanted: Vec<String> =
                     (expected != "none").then(|| expected.clone()).into_iter().collect();

@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::tally::Rows;
 use crate::config::Settings;
 use crate::event::{Delta, Judgement, Label, SkipReason};
-use crate::pipeline::{Engine, Join, Observer, Pipeline, Times};
+use crate::pipeline::{Engine, Join, Observer, Pipeline, Stream, Times};
 use crate::source::BLOCK_BYTES;
 use crate::source::blocks::BlockReader;
 use crate::source::encoding::Decoder;
@@ -72,8 +72,9 @@ impl Job {
             ),
         );
         let mut finds = Finds { lines: filter.map(Lines::new), rows: Rows::default(), year: self.year };
-        let read = self.read(&mut pipeline, &mut finds, plan, ordered);
-        pipeline.flush(None, &mut finds);
+        let mut stream = pipeline.stream();
+        let read = self.read(&mut pipeline, &mut stream, &mut finds, plan, ordered);
+        pipeline.flush(&mut stream, None, &mut finds);
         let mut delta = pipeline.take_delta();
         match read.and_then(|()| self.left_behind()) {
             Ok(None) => {}
@@ -91,6 +92,7 @@ impl Job {
     fn read<W: io::Write + Send>(
         &mut self,
         pipeline: &mut Pipeline,
+        stream: &mut Stream,
         finds: &mut Finds,
         plan: &Plan,
         ordered: &Ordered<W>,
@@ -104,13 +106,13 @@ impl Job {
                 Work::Block(reader) => reader.read(&mut block).inspect(|&n| plan.block_passed(n as u64)),
             }?;
             if n == 0 {
-                pipeline.push(decoder.finish(), None, finds);
+                pipeline.push(stream, decoder.finish(), None, finds);
                 return Ok(());
             }
             // A block in the middle of a file opens with no mark.
             let text =
                 if let Work::Stream(_) = self.work { decoder.decode(&block[..n]) } else { &block[..n] };
-            pipeline.push(text, None, finds);
+            pipeline.push(stream, text, None, finds);
             since_piece += n;
             if since_piece >= PIECE_BYTES || finds.lines.as_ref().is_some_and(Lines::is_big) {
                 since_piece = 0;

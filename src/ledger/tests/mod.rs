@@ -247,9 +247,9 @@ fn every_counter_is_hidden_from_those_who_have_seen_nothing_and_no_gauge_is() {
     let mut delta = errors((0..5).map(|n| (error("p", "c", &n.to_string()), 1)));
     delta.foreign = 1;
     delta.tenant_refused = [1; 5];
-    delta.pending_bytes = 1;
+    delta.standing.pending_bytes = 1;
     delta.counts =
-        SourceCounts { lines: 1, bytes: 2, unmatched: 1, skipped: [1; 3], ..SourceCounts::default() };
+        SourceCounts { lines: 1, bytes: 2, unmatched: 1, skipped: [1; 4], ..SourceCounts::default() };
     ledger.commit(delta);
     let sum = |shown| {
         let mut all = Samples::default();
