@@ -114,7 +114,7 @@ pub trait Files: Send + Sync + Debug {
 }
 
 /// An open file. All reads say where: nobody shares a place in it.
-pub trait File: Send + Debug {
+pub trait File: Send + Sync + Debug {
     fn stat(&self) -> io::Result<Stat>;
     /// Up to `block.len()` bytes from `offset` on; 0 at the end.
     fn read_at(&self, block: &mut [u8], offset: u64) -> io::Result<usize>;
