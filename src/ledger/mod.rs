@@ -37,6 +37,7 @@ pub use heads::{Head, Kind};
 pub use labels::block as label_block;
 pub use reading::{SourceRow, Totals};
 pub use scrapers::{Reader, ZeroFirst};
+pub use store::{Committer, Look, Outcome, Queue, Recovery, Store, StoreError};
 pub use view::{Encoder, Value};
 pub use worst_case::{Known, WorstCase, series_worst_case};
 

@@ -122,7 +122,6 @@ pub struct Held {
     /// Bytes that are good, of so many.
     pub bytes: u64,
     pub file_bytes: u64,
-    pub snapshot_bytes: u64,
     pub records: u64,
     pub end: End,
 }
@@ -172,9 +171,8 @@ pub fn read(files: &dyn Files, directory: &Path, generation: u64) -> io::Result<
         Ok(ledger) => ledger,
         Err(contradicts) => return useless(Damage::Broken(contradicts.0), Some(header)),
     };
-    let snapshot_bytes = walk.at();
     let mut records = 0;
-    let mut bytes = snapshot_bytes;
+    let mut bytes = walk.at();
     let end = loop {
         match walk.next()? {
             Next::Payload(payload) => match decode(&payload) {
@@ -188,5 +186,5 @@ pub fn read(files: &dyn Files, directory: &Path, generation: u64) -> io::Result<
         records += 1;
         bytes = walk.at();
     };
-    Ok(Ok(Held { header, ledger, bytes, file_bytes: stat.len, snapshot_bytes, records, end }))
+    Ok(Ok(Held { header, ledger, bytes, file_bytes: stat.len, records, end }))
 }
