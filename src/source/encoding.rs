@@ -73,6 +73,11 @@ impl Decoder {
         Decoder { state, text: Vec::new() }
     }
 
+    /// Whether its text is not as long as what it was decoded from.
+    pub fn has_wide_text(&self) -> bool {
+        matches!(self.state, State::Utf16(_))
+    }
+
     /// Bytes of the stream for a piece of its text that has so many bytes and UTF-16 units, and for what is held back
     /// here behind it.
     pub fn stream_bytes(&self, text_bytes: u64, units: u64) -> u64 {

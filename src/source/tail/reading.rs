@@ -372,6 +372,16 @@ impl<S: Sink> Tail<S> {
         }
     }
 
+    /// Judges the complete lines of all files: nobody will come back for them.
+    pub fn judge_lines(&mut self, now: Moment, sink: &mut S) {
+        for number in std::mem::take(&mut self.holding) {
+            if let Some(file) = self.followed.get_mut(&number) {
+                sink.judge_lines(&mut file.lane, now);
+                self.moved.insert(number);
+            }
+        }
+    }
+
     /// A file that no path leads to was silent for long enough.
     fn finish(&mut self, number: u64, now: Moment, sink: &mut S) {
         let is_there = self.followed[&number].opened.is_some() || self.still_leads_to(number);
