@@ -40,7 +40,8 @@ fn wall_clock() -> Millis {
 }
 
 /// Tells files apart while they exist. An inode's number may be given to a new file the moment the old one is deleted;
-/// the time of birth is later then, by as little as the file system's clock can say.
+/// the time of birth is later then, by as little as the file system's clock can say, or the same within one tick of it.
+/// A device's number is good until the machine restarts or the device is mounted again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId {
     pub device: u64,
@@ -75,6 +76,7 @@ pub struct Stat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub name: OsString,
+    /// A hint: of a mount point, and in some overlays, it is not the one that `stat` tells.
     pub inode: u64,
     /// `None` where the directory does not say.
     pub kind: Option<Kind>,
