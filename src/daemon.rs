@@ -6,6 +6,7 @@
 //! itself: what happens is told to the command as [`Event`]s. `reload` has the order of reloads.
 
 mod reload;
+mod committing;
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
@@ -20,11 +21,12 @@ use tokio::sync::oneshot;
 use crate::config::TICK_INTERVAL;
 use crate::event::Label;
 use crate::export::{self, Lifecycle, Listeners, Shared, Web};
-use crate::ledger::Totals;
+use crate::ledger::{Outcome, Totals};
 use crate::pipeline::Pipeline;
 use crate::source::{Source, Stop};
 use crate::worker::{Ended, EngineSlot, Worker};
 use crate::world::Clock;
+use committing::Committing;
 use reload::Reloads;
 
 pub use reload::{Reload, Reloaded};
@@ -103,26 +105,51 @@ pub fn run(parts: Parts, mut tell: impl FnMut(Event<'_>, &Shared)) -> io::Result
     let addresses = listeners.addrs()?;
     let reloads = start_reloads(reload, &shared, &clock)?;
     let web = Web { telemetry_path, lifecycle: has_lifecycle.then(|| lifecycle(&stop, &reloads)) };
+    begin(&shared, &feeds, &clock)?;
+    let committing = Committing::start(&shared, &clock)?;
     let server = Server::start(listeners, shared.clone(), web, stop.clone(), reloads.clone())?;
     tell(Event::Listening(&addresses), &shared);
     let names: Vec<Label> = feeds.iter().map(|feed| feed.name.as_str().into()).collect();
-    shared.tick(clock().wall);
     let ended = start_workers(feeds, &engines, &shared, &clock, &stop)?;
     shared.set_ready(true);
     let left = names.len();
-    let mut watch =
-        Watch { names, ended, left, failed: false, started: Instant::now(), lifetime, clock: clock.clone() };
+    let mut watch = Watch {
+        names,
+        ended,
+        left,
+        failed: false,
+        started: Instant::now(),
+        lifetime,
+        committing: &committing,
+    };
     watch.until_ended(&shared, &stop, &mut tell);
     if !stop.is_asked() && !linger.is_zero() {
         tell(Event::Lingering(linger), &shared);
-        linger_on(&shared, &stop, &clock, linger);
+        linger_on(&committing, &stop, linger);
     }
+    let failed = watch.failed || watch.left > 0;
+    let last = committing.last_commit();
+    last.wait_unless(&stop);
     shared.set_ready(false);
     stop.ask();
     reloads.end();
     server.leave();
+    let is_settled = last.is_settled(&shared);
     let totals = shared.ledger().totals();
-    Ok(Finished { totals, failed: watch.failed || watch.left > 0 })
+    Ok(Finished { totals, failed: failed || !is_settled })
+}
+
+/// All sources are on the books and the first commit is durable before anybody reads or is shown anything.
+fn begin(shared: &Shared, feeds: &[Feed], clock: &Clock) -> io::Result<()> {
+    let now = clock().wall;
+    if shared.recovery().is_none() {
+        shared.tick(now);
+    }
+    feeds.iter().for_each(|feed| shared.ledger().open_source(&feed.name));
+    match shared.commit(now) {
+        Some(Outcome::Failed { error, .. }) => Err(io::Error::other(error)),
+        _ => Ok(()),
+    }
 }
 
 /// The start counts as a load that succeeded.
@@ -153,12 +180,8 @@ fn start_workers(
 ) -> io::Result<Receiver<EndedMessage>> {
     let (sender, receiver) = mpsc::channel();
     for (place, feed) in feeds.into_iter().enumerate() {
-        shared.ledger().open_source(&feed.name);
         let books = shared.clone();
-        let deliver = Box::new(move |delta| {
-            books.ledger().commit(delta);
-            books.telemetry.tick();
-        });
+        let deliver = Box::new(move |delta| books.deliver(delta));
         let mut worker = Worker::new(feed.source, feed.pipeline, deliver, clock.clone(), TICK_INTERVAL)
             .with_rules_of(engines.clone());
         if feed.tee {
@@ -175,10 +198,10 @@ fn start_workers(
 }
 
 /// Serves on until the time is over or somebody asks to stop. Time goes on for the ledger too.
-fn linger_on(shared: &Shared, stop: &Stop, clock: &Clock, linger: Duration) {
+fn linger_on(committing: &Committing, stop: &Stop, linger: Duration) {
     let mut left = linger;
     while !stop.is_asked() && !left.is_zero() {
-        shared.tick(clock().wall);
+        committing.tick();
         let nap = left.min(TICK_INTERVAL);
         stop.sleep(nap);
         left -= nap;
@@ -186,7 +209,7 @@ fn linger_on(shared: &Shared, stop: &Stop, clock: &Clock, linger: Duration) {
 }
 
 /// Waits for workers, and tells what happens meanwhile.
-struct Watch {
+struct Watch<'c> {
     names: Vec<Label>,
     ended: Receiver<EndedMessage>,
     /// Workers that still run.
@@ -194,10 +217,10 @@ struct Watch {
     failed: bool,
     started: Instant,
     lifetime: Option<Duration>,
-    clock: Clock,
+    committing: &'c Committing,
 }
 
-impl Watch {
+impl Watch<'_> {
     fn until_ended(&mut self, shared: &Shared, stop: &Stop, tell: &mut impl FnMut(Event<'_>, &Shared)) {
         let mut stopped_at = None;
         let mut next_second = self.started + TICK_INTERVAL;
@@ -210,7 +233,7 @@ impl Watch {
                 return;
             }
             if now >= next_second {
-                shared.tick((self.clock)().wall);
+                self.committing.tick();
                 tell(Event::Second, shared);
                 next_second = now + TICK_INTERVAL;
             }
@@ -234,6 +257,7 @@ impl Watch {
     ) {
         self.left -= 1;
         shared.ledger().set_source_up(&self.names[place], false);
+        self.committing.tick();
         match ended {
             Ended::Failed(_) => self.failed = true,
             Ended::TeeClosed => stop.ask(),

@@ -108,6 +108,63 @@ pub struct Telemetry {
     ticks: IntCounter,
     reload_successful: IntGauge,
     reload_success_time: Gauge,
+    ledger: LedgerTelemetry,
+}
+
+/// How it goes with making counts durable.
+#[derive(Debug)]
+struct LedgerTelemetry {
+    up: IntGauge,
+    commits: IntCounter,
+    errors: IntCounter,
+    damaged: IntCounter,
+    size: IntGauge,
+    last_commit: Gauge,
+}
+
+impl LedgerTelemetry {
+    fn new(registry: &Registry) -> LedgerTelemetry {
+        let telemetry = LedgerTelemetry {
+            up: IntGauge::new(
+                "faultline_ledger_up",
+                "0 while counts cannot be written to the state directory and those exposed stand still; else 1, also without one.",
+            )
+            .expect("name is legal"),
+            commits: IntCounter::new(
+                "faultline_ledger_commits_total",
+                "Commits that were written to the state directory.",
+            )
+            .expect("name is legal"),
+            errors: IntCounter::new(
+                "faultline_ledger_errors_total",
+                "Commits that could not be written to the state directory; their counts go into the next that can.",
+            )
+            .expect("name is legal"),
+            damaged: IntCounter::new(
+                "faultline_ledger_damaged_total",
+                "Files of the state directory that were found damaged, or of a newer version, at the start.",
+            )
+            .expect("name is legal"),
+            size: IntGauge::new(
+                "faultline_ledger_size_bytes",
+                "Length of the file in the state directory that is written to; 0 without one.",
+            )
+            .expect("name is legal"),
+            last_commit: Gauge::new(
+                "faultline_ledger_last_commit_timestamp_seconds",
+                "When counts were last written to the state directory; 0 without one.",
+            )
+            .expect("name is legal"),
+        };
+        telemetry.up.set(1);
+        registry.register(Box::new(telemetry.up.clone())).expect("registered once");
+        registry.register(Box::new(telemetry.commits.clone())).expect("registered once");
+        registry.register(Box::new(telemetry.errors.clone())).expect("registered once");
+        registry.register(Box::new(telemetry.damaged.clone())).expect("registered once");
+        registry.register(Box::new(telemetry.size.clone())).expect("registered once");
+        registry.register(Box::new(telemetry.last_commit.clone())).expect("registered once");
+        telemetry
+    }
 }
 
 impl Telemetry {
@@ -174,6 +231,7 @@ impl Telemetry {
             .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
             .expect("registered once");
         Telemetry {
+            ledger: LedgerTelemetry::new(&registry),
             registry,
             http_requests,
             http_connections,
@@ -224,6 +282,25 @@ impl Telemetry {
     /// They could not be loaded; what was in effect still is.
     pub fn load_failed(&self) {
         self.reload_successful.set(0);
+    }
+
+    /// A commit is durable in a file of so many bytes; `at` in milliseconds since 1970.
+    pub fn ledger_committed(&self, bytes: u64, at: i64) {
+        self.ledger.up.set(1);
+        self.ledger.commits.inc();
+        self.ledger.size.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.ledger.last_commit.set(at as f64 / 1_000.0);
+    }
+
+    /// A commit could not be written.
+    pub fn ledger_failed(&self) {
+        self.ledger.up.set(0);
+        self.ledger.errors.inc();
+    }
+
+    /// So many files were damaged at the start.
+    pub fn ledger_damaged(&self, files: usize) {
+        self.ledger.damaged.inc_by(files as u64);
     }
 
     /// All of it, families sorted by name, series by their labels. Reads `/proc/self`. The crate can write the text format

@@ -33,8 +33,7 @@ pub(super) async fn answer<B: Body>(
         None => match handler {
             Handler::Metrics => places.making_room(scrape(shared, Ask::of(request, address))).await,
             Handler::Healthy => plain(StatusCode::OK, "healthy\n"),
-            Handler::Ready if shared.is_ready() => plain(StatusCode::OK, "ready\n"),
-            Handler::Ready => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+            Handler::Ready => readiness(shared),
             Handler::Landing => {
                 let path = &routes.web.telemetry_path;
                 let html = page::landing(env!("CARGO_PKG_VERSION"), path);
@@ -63,6 +62,17 @@ async fn scrape(shared: &Arc<Shared>, ask: Ask) -> Response<AnswerBody> {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     response
+}
+
+fn readiness(shared: &Shared) -> Response<AnswerBody> {
+    match shared.trouble() {
+        _ if !shared.is_ready() => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+        Some(trouble) => {
+            let why = format!("not ready: counts go on, but cannot be committed: {trouble}\n");
+            plain(StatusCode::SERVICE_UNAVAILABLE, why)
+        }
+        None => plain(StatusCode::OK, "ready\n"),
+    }
 }
 
 /// The answer to a request whose head may be read in two ways.

@@ -1,4 +1,5 @@
-//! What the shell, the workers and the server hold in common: the ledger behind its lock, telemetry, readiness.
+//! What the shell, the workers and the server hold in common: the ledger behind its lock, telemetry, readiness, and the
+//! store, where there is one. Then deltas wait for the next commit, and the ledger holds what is durable and no more.
 //!
 //! Workers lock the ledger for the time of a commit, a scrape for the time that its rows take to write (label blocks are
 //! ready, so that 100,000 series take some milliseconds), not for telemetry and not for compression. The event loop never
@@ -14,8 +15,8 @@ use super::exposition::{View, Writer};
 use super::fetch::{AnswerBody, Receipt};
 use super::press::{Job, Press, Printed};
 use super::sheets::gzip;
-use crate::event::Millis;
-use crate::ledger::{Births, Ledger, Reader};
+use crate::event::{Delta, Millis};
+use crate::ledger::{Births, Committer, Ledger, Outcome, Queue, Reader, Recovery, Store};
 use crate::telemetry::Telemetry;
 
 #[derive(Debug)]
@@ -27,7 +28,22 @@ pub struct Shared {
     press: Press,
     /// Of answers that were fetched, until somebody who holds the ledger hands them in.
     receipts: Mutex<Vec<(Reader, Births)>>,
+    durable: Option<Durable>,
 }
+
+/// What makes commits last.
+#[derive(Debug)]
+struct Durable {
+    queue: Mutex<Queue>,
+    /// Held over a write, by nobody else than who commits.
+    committer: Mutex<Committer>,
+    recovery: Recovery,
+    /// Why the last commit failed.
+    trouble: Mutex<Option<String>>,
+}
+
+/// Readers whose receipts are kept between two ticks; a scraper beyond them is shown zeros for longer.
+const RECEIPTS_MAX: usize = 1_024;
 
 /// What is said to an [`Ask`].
 pub struct Answer {
@@ -41,6 +57,11 @@ pub struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unrendered;
 
+/// A holder that panicked leaves what is still whole value by value.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Shared {
     /// Not ready yet.
     pub fn new(ledger: Ledger, telemetry: Telemetry) -> Shared {
@@ -51,7 +72,21 @@ impl Shared {
             has_created: false,
             press: Press::default(),
             receipts: Mutex::default(),
+            durable: None,
         }
+    }
+
+    /// Commits go to a store from now on; the ledger is the one that it gave ([`Store::ledger`]).
+    pub fn with_store(self, store: Store) -> Shared {
+        let recovery = store.recovery().clone();
+        self.telemetry.ledger_damaged(recovery.damage.len());
+        let durable = Durable {
+            queue: Mutex::default(),
+            committer: Mutex::new(Committer::new(store)),
+            recovery,
+            trouble: Mutex::default(),
+        };
+        Shared { durable: Some(durable), ..self }
     }
 
     /// Whether OpenMetrics has a line for the birth of each counter's series. By default not: scrapers that do not know
@@ -63,14 +98,67 @@ impl Shared {
     /// Hold it for a commit or a look, never across a wait. A holder that panicked leaves a ledger that is still whole
     /// row by row, which is better than none.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.ledger)
     }
 
-    /// [`Ledger::tick`], with what was fetched before it.
+    /// What the store found at the start; nothing without one.
+    pub fn recovery(&self) -> Option<&Recovery> {
+        self.durable.as_ref().map(|durable| &durable.recovery)
+    }
+
+    /// What a worker counted: part of the ledger at once, or, with a store, when it is committed.
+    pub fn deliver(&self, delta: Delta) {
+        match &self.durable {
+            None => self.ledger().commit(delta),
+            Some(durable) => held(&durable.queue).deliver(delta),
+        }
+        self.telemetry.tick();
+    }
+
+    /// [`Ledger::tick`], with what was fetched before it. For a ledger without a store.
     pub fn tick(&self, now: Millis) {
         let mut ledger = self.ledger();
         self.hand_in_receipts(&mut ledger);
         ledger.tick(now);
+    }
+
+    /// Makes durable what waits, and then part of the ledger; takes as long as the disk does. Without a store, a tick
+    /// and no outcome.
+    pub fn commit(&self, now: Millis) -> Option<Outcome> {
+        let Some(durable) = &self.durable else {
+            self.tick(now);
+            return None;
+        };
+        let mut committer = held(&durable.committer);
+        let receipts = std::mem::take(&mut *self.receipts());
+        let mut queue = held(&durable.queue);
+        receipts.into_iter().for_each(|(reader, births)| queue.answered(reader, births));
+        drop(queue);
+        let outcome = committer.commit(&self.ledger, &durable.queue, now);
+        match &outcome {
+            Outcome::Idle => {}
+            Outcome::Committed { bytes, .. } => {
+                self.telemetry.ledger_committed(*bytes, now.0);
+                *held(&durable.trouble) = None;
+            }
+            Outcome::Failed { error, .. } => {
+                self.telemetry.ledger_failed();
+                *held(&durable.trouble) = Some(error.to_string());
+            }
+        }
+        Some(outcome)
+    }
+
+    /// Why counts cannot be made durable at present.
+    pub fn trouble(&self) -> Option<String> {
+        self.durable.as_ref().and_then(|durable| held(&durable.trouble).clone())
+    }
+
+    /// Whether everything that was delivered is durable, or nothing has to be.
+    pub fn is_settled(&self) -> bool {
+        self.durable
+            .as_ref()
+            .is_none_or(|durable| held(&durable.trouble).is_none() && !held(&durable.queue).has_counts())
     }
 
     pub fn set_ready(&self, is_ready: bool) {
@@ -104,13 +192,22 @@ impl Shared {
         let shared = self.clone();
         Some(Box::new(move || {
             if !ask.is_over() {
-                shared.receipts().push((reader, births));
+                shared.note(reader, births);
             }
         }))
     }
 
+    fn note(&self, reader: Reader, births: Births) {
+        let mut receipts = self.receipts();
+        if let Some((_, seen)) = receipts.iter_mut().find(|(noted, _)| *noted == reader) {
+            *seen = births.max(*seen);
+        } else if receipts.len() < RECEIPTS_MAX {
+            receipts.push((reader, births));
+        }
+    }
+
     fn receipts(&self) -> MutexGuard<'_, Vec<(Reader, Births)>> {
-        self.receipts.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.receipts)
     }
 
     fn hand_in_receipts(&self, ledger: &mut Ledger) {
@@ -133,7 +230,10 @@ impl Shared {
     fn print_one(&self, jobs: Vec<Job>) -> Vec<Job> {
         let Some(first) = jobs.first() else { return jobs };
         let mut ledger = self.ledger();
-        self.hand_in_receipts(&mut ledger);
+        // With a store they wait for the commit.
+        if self.durable.is_none() {
+            self.hand_in_receipts(&mut ledger);
+        }
         let (births, zero_first) = (ledger.births(), ledger.zero_first());
         let shown = |ask: &Ask| {
             let shown = ledger.shown_to(&ask.reader(zero_first));

@@ -9,6 +9,7 @@ use std::hash::Hash;
 
 use super::births::{Birth, Register};
 use super::labels;
+use super::saved::{SavedBirth, SavedFamily, SavedKey, SavedSeen};
 use crate::event::{AmbiguousKey, ErrorKey, Label, Seen, TenantKey, reserved};
 
 /// Rows of folded keys that may come on top of the limit before providers and categories are folded as well. Only a
@@ -57,6 +58,10 @@ impl<K: Key> Family<K> {
         &self.rows
     }
 
+    pub fn contains(&self, key: &K) -> bool {
+        self.index.contains_key(key)
+    }
+
     pub fn overflow(&self) -> u64 {
         self.overflow
     }
@@ -91,6 +96,38 @@ impl<K: Key> Family<K> {
             }
         };
         self.add_at(place, seen)
+    }
+
+    pub fn saved(&self) -> SavedFamily<K::Saved>
+    where
+        K: SavedKey,
+    {
+        let rows = self.rows.iter();
+        SavedFamily {
+            rows: rows
+                .map(|row| (row.key.saved(), SavedBirth::of(row.birth), SavedSeen::of(&row.seen)))
+                .collect(),
+            rows_folded: self.rows_folded as u64,
+            overflow: self.overflow,
+        }
+    }
+
+    /// `None` where a key has two rows.
+    pub fn restored(rows_max: usize, saved: SavedFamily<K::Saved>) -> Option<Self>
+    where
+        K: SavedKey,
+    {
+        let mut family = Family::new(rows_max);
+        family.rows_folded = usize::try_from(saved.rows_folded).ok()?;
+        family.overflow = saved.overflow;
+        for (key, birth, seen) in saved.rows {
+            let key = K::restored(key);
+            if family.index.insert(key.clone(), family.rows.len()).is_some() {
+                return None;
+            }
+            family.rows.push(Row { block: key.block(), key, birth: birth.birth(), seen: seen.seen() });
+        }
+        Some(family)
     }
 
     fn bear(&mut self, key: K, register: &mut Register) -> usize {

@@ -15,10 +15,13 @@ mod sources;
 mod heads;
 mod view;
 mod worst_case;
+mod saved;
+mod restore;
+pub mod store;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::event::{
     AmbiguousKey, CodeBook, Delta, ErrorKey, Label, Millis, Seen, TenantKey, TenantRefusal, reserved,
@@ -34,6 +37,7 @@ pub use heads::{Head, Kind};
 pub use labels::block as label_block;
 pub use reading::{SourceRow, Totals};
 pub use scrapers::{Reader, ZeroFirst};
+pub use store::{Committer, Look, Outcome, Queue, Recovery, Store, StoreError};
 pub use view::{Encoder, Value};
 pub use worst_case::{Known, WorstCase, series_worst_case};
 
@@ -105,6 +109,10 @@ pub struct Ledger {
     foreign: u64,
     tenant_refused: [u64; TenantRefusal::ALL.len()],
     sources: Sources,
+    /// What parts of the program keep here, by key.
+    marks: BTreeMap<Box<str>, Box<[u8]>>,
+    /// Grows with everything that a journal of deltas does not tell: it needs a snapshot then.
+    revision: u64,
 }
 
 impl Ledger {
@@ -136,6 +144,8 @@ impl Ledger {
             foreign: 0,
             tenant_refused: Default::default(),
             sources: Sources::new(limits.sources_max),
+            marks: BTreeMap::new(),
+            revision: 0,
         };
         ledger.preinit();
         ledger
@@ -150,8 +160,13 @@ impl Ledger {
     /// Another catalogue from now on: what it knows and was not there begins at 0, codes that were seen get its
     /// attributes. Counts stay, and so do the attributes of a seen code that it does not know.
     pub fn recatalogue(&mut self, code_book: CodeBook, info: &CatalogueInfo) {
+        self.adopt_rules(code_book, Some(labels::catalogue_block(info)));
+    }
+
+    fn adopt_rules(&mut self, code_book: CodeBook, catalogue_block: Option<Box<str>>) {
+        self.revision += 1;
         let mut old = std::mem::replace(&mut self.code_book, code_book);
-        self.catalogue_block = Some(labels::catalogue_block(info));
+        self.catalogue_block = catalogue_block;
         self.preinit();
         for (row, block) in self.codes.rows().iter().zip(&mut self.code_info_blocks) {
             let key = (row.key.provider.clone(), row.key.code.clone());
@@ -164,6 +179,7 @@ impl Ledger {
 
     /// Other limits from now on. What has a series keeps it; a higher limit gives room to what comes next.
     pub fn relimit(&mut self, limits: Limits) {
+        self.revision += 1;
         self.limits = limits;
         self.errors.set_rows_max(limits.series_max);
         self.tenants.set_rows_max(limits.series_max);
@@ -229,12 +245,16 @@ impl Ledger {
 
     /// Puts a source on the books: all of its series are there from now on, at 0. `source` as configured.
     pub fn open_source(&mut self, source: &str) {
-        self.sources.named(source, &mut self.register);
+        let births = self.register.births;
+        self.sources.named(source, &mut self.register).up = true;
+        self.revision += u64::from(self.register.births > births);
     }
 
     /// Whether the source can be read at present. `source` as configured.
     pub fn set_source_up(&mut self, source: &str, up: bool) {
+        let births = self.register.births;
         self.sources.named(source, &mut self.register).up = up;
+        self.revision += u64::from(self.register.births > births);
     }
 
     /// Adds a delta to the truth. Which newcomers still find room depends on the order of commits and, inside a delta,
@@ -242,6 +262,12 @@ impl Ledger {
     pub fn commit(&mut self, mut delta: Delta) {
         self.windows.commit(&mut delta, self.register.now);
         self.sources.commit(&delta, &mut self.register);
+        for mark in std::mem::take(&mut delta.marks) {
+            match mark.value {
+                Some(value) => self.marks.insert(mark.key, value),
+                None => self.marks.remove(&mark.key),
+            };
+        }
         self.foreign = self.foreign.saturating_add(delta.foreign);
         for (mine, theirs) in self.tenant_refused.iter_mut().zip(delta.tenant_refused) {
             *mine = mine.saturating_add(theirs);

@@ -3,6 +3,8 @@
 //! Rows that have counted nothing yet are left out. Keys are label values, that is cleaned of control characters; who
 //! prints them on a page still escapes them there.
 
+use std::ops::Bound;
+
 use super::Ledger;
 use crate::event::{
     AmbiguousKey, CodeInfo, ErrorKey, Label, Millis, Seen, SourceCounts, TenantKey, TenantRefusal,
@@ -71,6 +73,13 @@ impl Ledger {
     /// What the catalogue says of a code; nothing of `_unknown` and `_other`.
     pub fn code_info(&self, provider: &Label, code: &Label) -> Option<&CodeInfo> {
         self.code_book.get(&(provider.clone(), code.clone()))
+    }
+
+    /// What is kept under keys that begin so, in the order of the keys.
+    pub fn marks<'l>(&'l self, prefix: &'l str) -> impl Iterator<Item = (&'l str, &'l [u8])> {
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let marks = self.marks.range::<str, _>(from).map(|(key, value)| (&**key, &**value));
+        marks.take_while(move |(key, _)| key.starts_with(prefix))
     }
 
     pub fn totals(&self) -> Totals {

@@ -130,6 +130,21 @@ impl Windows {
         self.of(provider);
     }
 
+    /// Providers with windows of their own, and `_other`, in the order in which they were opened.
+    pub fn opened(&self) -> Vec<Label> {
+        let mut names: Vec<(usize, &Label)> =
+            self.places.iter().map(|(name, place)| (*place, name)).collect();
+        names.sort_unstable();
+        names.into_iter().map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Empty ones.
+    pub fn opening<'n>(names: impl Iterator<Item = &'n Label>) -> Windows {
+        let mut windows = Windows::new();
+        names.for_each(|name| windows.open(name));
+        windows
+    }
+
     /// `now` is the last tick: nothing was seen later.
     pub fn commit(&mut self, delta: &mut Delta, now: Option<Millis>) {
         let not_later = |at: Millis| now.map_or(at, |now| now.min(at));

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use super::births::Births;
+use super::saved::{SavedScrapers, SavedZeroFirst, millis, reader, saved_reader};
 use crate::event::Millis;
 
 /// Milliseconds for which a series is young, and of silence after which an entry leaves.
@@ -100,6 +101,58 @@ pub(super) struct Noted {
 impl Scrapers {
     pub fn new(zero_first: ZeroFirst) -> Scrapers {
         Scrapers { zero_first, entries_max: ENTRIES_MAX, ..Scrapers::default() }
+    }
+
+    /// Who is a scraper changes with it, so that nobody knows any more what a reader was shown: from now on everybody
+    /// has seen what is there.
+    pub fn set_zero_first(&mut self, zero_first: ZeroFirst, births: Births) {
+        if self.zero_first != zero_first {
+            self.zero_first = zero_first;
+            self.shared = births;
+            self.entries.iter_mut().for_each(|entry| entry.births = births);
+        }
+    }
+
+    pub fn saved(&self) -> SavedScrapers {
+        let entries = self
+            .entries
+            .iter()
+            .filter_map(|entry| Some((saved_reader(&entry.reader)?, entry.births.0, entry.last.0)));
+        SavedScrapers {
+            zero_first: match self.zero_first {
+                ZeroFirst::Scrapers => SavedZeroFirst::Scrapers,
+                ZeroFirst::Always => SavedZeroFirst::Always,
+                ZeroFirst::Never => SavedZeroFirst::Never,
+            },
+            entries: entries.collect(),
+            shared: self.shared.0,
+            grown: self.grown.0,
+            young: self.young.iter().map(|mark| (mark.births.0, mark.at.0)).collect(),
+            last_tick: millis(self.last_tick),
+        }
+    }
+
+    pub fn restored(saved: SavedScrapers) -> Scrapers {
+        let entries = saved.entries.into_iter().map(|(who, births, last)| Entry {
+            reader: reader(who),
+            births: Births(births),
+            last: Millis(last),
+        });
+        let young =
+            saved.young.into_iter().map(|(births, at)| Mark { births: Births(births), at: Millis(at) });
+        let zero_first = match saved.zero_first {
+            SavedZeroFirst::Scrapers => ZeroFirst::Scrapers,
+            SavedZeroFirst::Always => ZeroFirst::Always,
+            SavedZeroFirst::Never => ZeroFirst::Never,
+        };
+        Scrapers {
+            entries: entries.collect(),
+            shared: Births(saved.shared),
+            grown: Births(saved.grown),
+            young: young.collect(),
+            last_tick: saved.last_tick.map(Millis),
+            ..Scrapers::new(zero_first)
+        }
     }
 
     pub fn zero_first(&self) -> ZeroFirst {

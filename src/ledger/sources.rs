@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::births::{Birth, Register};
 use super::labels;
+use super::saved::{SavedBirth, SavedCounts, SavedSource, millis};
 use super::view::Value;
 use crate::aggregation::clean_name;
 use crate::event::{Delta, Label, LossReason, Millis, SkipReason, SourceCounts, Standing, reserved};
@@ -29,6 +30,22 @@ pub(super) struct Source {
 }
 
 impl Source {
+    fn new(source: &Label, birth: Birth) -> Source {
+        Source {
+            block: labels::block(&[("source", source)]),
+            is_shared: &**source == reserved::OTHER,
+            skipped_blocks: SkipReason::ALL
+                .map(|reason| labels::block(&[("source", source), ("reason", reason.name())])),
+            lost_blocks: LossReason::ALL
+                .map(|reason| labels::block(&[("source", source), ("reason", reason.name())])),
+            birth,
+            counts: SourceCounts::default(),
+            standing: Standing::default(),
+            up: true,
+            last_event: None,
+        }
+    }
+
     /// A value of this source at present; none of those that share a row, which have one each.
     pub fn gauge(&self, value: u64) -> Option<Value> {
         (!self.is_shared).then_some(Value::Whole(value))
@@ -75,18 +92,40 @@ impl Sources {
         if self.rows.len() >= self.sources_max && !self.rows.contains_key(&source) {
             source = reserved::OTHER.into();
         }
-        self.rows.entry(source).or_insert_with_key(|source| Source {
-            block: labels::block(&[("source", source)]),
-            is_shared: &**source == reserved::OTHER,
-            skipped_blocks: SkipReason::ALL
-                .map(|reason| labels::block(&[("source", source), ("reason", reason.name())])),
-            lost_blocks: LossReason::ALL
-                .map(|reason| labels::block(&[("source", source), ("reason", reason.name())])),
-            birth: register.next(),
-            counts: SourceCounts::default(),
-            standing: Standing::default(),
-            up: true,
-            last_event: None,
-        })
+        self.rows.entry(source).or_insert_with_key(|source| Source::new(source, register.next()))
+    }
+
+    pub fn saved(&self) -> Vec<SavedSource> {
+        let rows = self.rows.iter().map(|(name, source)| SavedSource {
+            name: name.clone(),
+            birth: SavedBirth::of(source.birth),
+            counts: SavedCounts::of(&source.counts),
+            last_event: millis(source.last_event),
+        });
+        rows.collect()
+    }
+
+    pub fn restored(sources_max: usize, saved: Vec<SavedSource>) -> Sources {
+        let rows = saved.into_iter().map(|saved| {
+            let mut source = Source::new(&saved.name, saved.birth.birth());
+            source.counts = saved.counts.counts();
+            source.last_event = saved.last_event.map(Millis);
+            (saved.name, source)
+        });
+        Sources { rows: rows.collect(), sources_max }
+    }
+
+    /// Nobody reads any of them until it is opened.
+    pub fn forget_levels(&mut self) {
+        for source in self.rows.values_mut() {
+            (source.up, source.standing) = (false, Standing::default());
+        }
+    }
+
+    /// Is up where the other's are, and has their rows.
+    pub fn follow(&mut self, other: &Sources, register: &mut Register) {
+        for (name, theirs) in &other.rows {
+            self.row(name.clone(), register).up = theirs.up;
+        }
     }
 }

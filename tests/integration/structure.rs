@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("matcher", &["catalogue"]),
     ("attribution", &["event", "catalogue", "matcher"]),
     ("aggregation", &["event"]),
-    ("ledger", &["event", "aggregation"]),
+    ("ledger", &["event", "world", "aggregation"]),
     ("export", &["event", "telemetry", "ledger"]),
     ("pipeline", &["event", "catalogue", "framing", "matcher", "attribution", "aggregation"]),
     ("proving", &["event", "catalogue", "pipeline"]),
@@ -96,10 +96,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("globset", &["source/paths/"]),
     ("granit_parser", &["catalogue/"]),
     ("strsim", &["catalogue/"]),
-    ("sha2", &["catalogue/"]),
+    ("sha2", &["catalogue/", "ledger/store/frame.rs"]),
     ("aho_corasick", &["catalogue/review/", "matcher/", "attribution/"]),
     ("regex_syntax", &["matcher/"]),
     ("rand_chacha", &["commands/demo/"]),
+    ("postcard", &["ledger/store/"]),
     ("anyhow", &["main.rs", "daemon.rs", "config/", "commands/"]),
 ];
 
