@@ -4,15 +4,16 @@
 mod paper;
 mod rules;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalogue::schema::Severity;
 use crate::commands::{Outcome, Trouble, classify, demo, explain, logging, output, run, scan};
-use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel};
+use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel, Start};
 use crate::event::{Origin, Verdict};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("FAULTLINE_COMMIT"), ")");
@@ -100,6 +101,46 @@ impl Web {
     }
 }
 
+#[derive(Debug, Args)]
+struct State {
+    /// Directory where counts and positions outlive the process; made where it is not there [default: $STATE_DIRECTORY]
+    ///
+    /// It is private: mode 0700, of the user that runs this, no link, one process at a time. The first path of
+    /// $STATE_DIRECTORY, as systemd sets it, is taken where neither this nor the configuration names one; without any,
+    /// counts and positions live in memory only.
+    #[arg(long = "state.dir", value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl State {
+    fn set(&self, flags: &mut Flags) {
+        flags.state_dir.clone_from(&self.state_dir);
+        flags.state_dir_offered = std::env::var_os("STATE_DIRECTORY").and_then(|paths| first_path(&paths));
+    }
+}
+
+/// Of several with `:` between them.
+fn first_path(paths: &OsStr) -> Option<PathBuf> {
+    std::env::split_paths(paths).next().filter(|path| !path.as_os_str().is_empty())
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StartName {
+    Auto,
+    Beginning,
+    End,
+}
+
+impl From<StartName> for Start {
+    fn from(name: StartName) -> Start {
+        match name {
+            StartName::Auto => Start::Auto,
+            StartName::Beginning => Start::Beginning,
+            StartName::End => Start::End,
+        }
+    }
+}
+
 /// Show it at work on a built-in log stream
 ///
 /// The whole daemon on a built-in, seeded log stream of all five providers and realistic noise, through the same path as
@@ -119,19 +160,31 @@ struct Demo {
 
 /// Read a log as it is written, count, and serve /metrics
 ///
-/// Reads standard input, or the files of --input from their start and on as they grow; with --input, standard input is
-/// not read unless - is named. At the end of the input the totals are said and the process leaves.
+/// Reads standard input, or the files of --input as they grow; with --input, standard input is not read unless - is
+/// named. At the end of the input the totals are said and the process leaves.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  some-service 2>&1 | faultline run\n  some-service 2>&1 | faultline run --tee | other\n  \
-    faultline run --input /var/log/app.log --input /var/log/gateway.log\n  \
+    faultline run --input '/var/log/app/**/*.log' --state.dir /var/lib/faultline\n  \
     faultline run --config.file faultline.yaml --log.format json\n  \
     zcat old.gz | faultline run --web.linger 30s     # serve the counts for another half minute"
 )]
 struct Run {
-    /// File to read and follow; - is standard input (repeatable)
-    #[arg(long = "input", value_name = "FILE")]
+    /// Files to read as they grow, as a quoted glob; - is standard input (repeatable)
+    ///
+    /// `*` is any part of a name (a dot in front too), `**` any number of directories, `?` one byte, `[a-z]` one of a
+    /// range, `{a,b}` one of several; a backslash makes a plain character of a special one. Quote it, or the shell
+    /// replaces it by the files that are there now.
+    #[arg(long = "input", value_name = "GLOB", value_parser = OsStringValueParser::new().try_map(|glob| config::parse_glob(&glob)))]
     inputs: Vec<PathBuf>,
+    /// Where files are begun whose position is not known [default: auto]
+    ///
+    /// auto: at the end of files that are there at the first start, at the beginning of files that appear later. Without
+    /// a state directory every start is the first. It beats what the configuration says of its sources.
+    #[arg(long = "input.start", value_name = "PLACE")]
+    start: Option<StartName>,
+    #[command(flatten)]
+    state: State,
     /// Copy standard input to standard output unchanged
     #[arg(long)]
     tee: bool,
@@ -276,6 +329,8 @@ impl Invocation {
                 run.web.set(&mut flags);
                 flags.linger = run.linger;
                 flags.inputs = run.inputs.clone();
+                flags.start = run.start.map(Into::into);
+                run.state.set(&mut flags);
             }
             // Reports what it finds in the configuration itself.
             Command::Check(check) => return check.run(&flags),

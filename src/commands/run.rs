@@ -1,6 +1,7 @@
 //! `run`: the daemon on standard input or on files. What is wrong is said before anything is read.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -71,12 +72,15 @@ fn sources(settings: &Settings, options: &Options) -> Result<Vec<SourceSetting>,
     }
     // One file has many paths.
     let real = |source: &SourceSetting| match &source.from {
-        SourceFrom::File(path) => SourceFrom::File(path.canonicalize().unwrap_or_else(|_| path.clone())),
-        SourceFrom::Stdin => SourceFrom::Stdin,
+        SourceFrom::Files(files) => files.only_path().map(|path| path.canonicalize().unwrap_or(path)),
+        SourceFrom::Stdin => None,
     };
-    let inputs: Vec<SourceFrom> = sources.iter().map(real).collect();
+    let paths: Vec<Option<PathBuf>> = sources.iter().map(real).collect();
     for (place, source) in sources.iter().enumerate() {
-        if inputs[..place].contains(&inputs[place]) {
+        let is_taken = |(path, other): (&Option<PathBuf>, &SourceSetting)| {
+            source.shares_input(other) || (path.is_some() && *path == paths[place])
+        };
+        if paths[..place].iter().zip(&sources).any(is_taken) {
             let name = Escaped(source.name.as_bytes());
             return Err(Trouble::not_started(format_args!(
                 "{name} is named twice and would be counted twice"
@@ -118,16 +122,22 @@ fn open(
     for setting in sources {
         let (source, path): (Box<dyn Source>, _) = match &setting.from {
             SourceFrom::Stdin => (Box::new(Stdin::open()), None),
-            SourceFrom::File(path) => match FollowedFile::open(path) {
-                Ok(file) => (Box::new(file), Some(path.as_path())),
-                Err(error) => {
-                    complain(format_args!("{}: {error}", Escaped(path.as_os_str().as_encoded_bytes())));
-                    unreadable += 1;
-                    continue;
+            SourceFrom::Files(files) => {
+                let path = files.only_path().ok_or_else(|| {
+                    let name = Escaped(setting.name.as_bytes());
+                    Trouble::not_started(format_args!("{name}: globs are not followed yet; name one file"))
+                })?;
+                match FollowedFile::open(&path) {
+                    Ok(file) => (Box::new(file), Some(path)),
+                    Err(error) => {
+                        complain(format_args!("{}: {error}", Escaped(path.as_os_str().as_encoded_bytes())));
+                        unreadable += 1;
+                        continue;
+                    }
                 }
-            },
+            }
         };
-        let settings = settings.pipeline(&setting.name, path, Join::Events, Times::Arrival);
+        let settings = settings.pipeline(&setting.name, path.as_deref(), Join::Events, Times::Arrival);
         let pipeline = Pipeline::new(engine.clone(), settings);
         feeds.push(Feed { name: setting.name.clone(), source, pipeline, tee: options.tee && path.is_none() });
     }

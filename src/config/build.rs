@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context;
+
 use super::read::{self, Kind};
 use super::{Flags, Settings, include};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
@@ -42,7 +44,8 @@ fn load_from(flags: &Flags, kind: Kind) -> anyhow::Result<(Settings, Vec<Diagnos
             (loaded.settings, loaded.warnings)
         }
     };
-    Ok((settings.overridden_by(flags), warnings))
+    let here = std::env::current_dir().context("the working directory")?;
+    Ok((settings.overridden_by(flags).seen_from(&here), warnings))
 }
 
 fn refuse(what: &'static str, findings: Vec<Diagnostic>) -> anyhow::Result<()> {

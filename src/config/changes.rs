@@ -2,7 +2,7 @@
 //!
 //! A setting is listed once, here; one that is added elsewhere and forgotten here does not compile.
 
-use super::{Limits, Log, Rules, Settings, Web};
+use super::{Limits, Log, Rules, Settings, State, Web};
 use crate::ledger::Exposure;
 
 /// Names as the configuration file spells them, in its order.
@@ -22,7 +22,7 @@ impl Settings {
     /// here.
     pub fn changes(&self, next: &Settings) -> Changes {
         use Effect::{AtOnce, AtRestart};
-        let Settings { log, web, metrics, sources, limits, rules } = next;
+        let Settings { log, web, metrics, sources, state, limits, rules } = next;
         let Log { level, format } = log;
         let Web { listen_addresses, telemetry_path, enable_lifecycle, openmetrics_created, linger } = web;
         let Exposure { zero_first, preinit } = metrics;
@@ -32,9 +32,10 @@ impl Settings {
             tenants_max,
             series_max,
             sources_max,
+            open_files_max,
             expansion_ratio_max,
         } = limits;
-        let Rules { dirs } = rules;
+        let (State { dir }, Rules { dirs }) = (state, rules);
         let mut changes = Changes::default();
         for (name, differs, effect) in [
             ("log.level", *level != self.log.level, AtOnce),
@@ -48,12 +49,14 @@ impl Settings {
             ("metrics.zero_first", *zero_first != self.metrics.zero_first, AtRestart),
             ("metrics.preinit", *preinit != self.metrics.preinit, AtRestart),
             ("sources", *sources != self.sources, AtRestart),
+            ("state.dir", *dir != self.state.dir, AtRestart),
             // A record that waits would be cut at one length and joined at another.
             ("limits.line_bytes_max", *line_bytes_max != self.limits.line_bytes_max, AtRestart),
             ("limits.event_lines_max", *event_lines_max != self.limits.event_lines_max, AtRestart),
             ("limits.tenants_max", *tenants_max != self.limits.tenants_max, AtOnce),
             ("limits.series_max", *series_max != self.limits.series_max, AtOnce),
             ("limits.sources_max", *sources_max != self.limits.sources_max, AtOnce),
+            ("limits.open_files_max", *open_files_max != self.limits.open_files_max, AtRestart),
             // Finished inputs have it, and a daemon reads none.
             ("limits.expansion_ratio_max", *expansion_ratio_max != self.limits.expansion_ratio_max, AtOnce),
             ("rules.dirs", *dirs != self.rules.dirs, AtOnce),
@@ -74,9 +77,11 @@ impl Settings {
             web: self.web,
             metrics: self.metrics,
             sources: self.sources,
+            state: self.state,
             limits: Limits {
                 line_bytes_max: self.limits.line_bytes_max,
                 event_lines_max: self.limits.event_lines_max,
+                open_files_max: self.limits.open_files_max,
                 ..next.limits
             },
             rules: next.rules,

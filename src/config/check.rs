@@ -2,15 +2,17 @@
 //!
 //! A text is applied onto settings: what it does not say stays as it is, which is how included files add up.
 
+mod sources;
+
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::include::Places;
 use super::raw::{
-    Raw, RawFormat, RawLevel, RawLimits, RawLog, RawMetrics, RawPreinit, RawSource, RawWeb, RawZeroFirst,
+    Raw, RawFormat, RawLevel, RawLimits, RawLog, RawMetrics, RawPreinit, RawState, RawWeb, RawZeroFirst,
 };
-use super::{Limits, Log, LogFormat, LogLevel, Rules, Settings, SourceFrom, SourceSetting, Web, units};
+use super::{Limits, Log, LogFormat, LogLevel, Rules, Settings, State, Web, units};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics, Locator, Step, quoted, read_yaml, says_nothing};
 use crate::ledger::{Exposure, Preinit, ZeroFirst};
 
@@ -74,6 +76,7 @@ impl Check<'_, '_> {
             log: log(&raw.log, base.log),
             web: self.web(raw.web, base.web),
             sources: self.sources(raw.sources, base.sources),
+            state: self.state(raw.state, base.state),
             metrics: metrics(&raw.metrics, base.metrics),
             limits: self.limits(&raw.limits, base.limits),
             rules: self.rules(raw.rules.dirs, base.rules),
@@ -115,28 +118,17 @@ impl Check<'_, '_> {
         web
     }
 
-    fn sources(&mut self, raw: Vec<RawSource>, base: Vec<SourceSetting>) -> Vec<SourceSetting> {
-        let mut sources = base;
-        for (place, source) in raw.into_iter().enumerate() {
-            let path = ["sources".into(), Step::Index(place)];
-            let Some(source) = self.source(source, &path) else { continue };
-            if let Some(first) = sources.iter().position(|other| other.name == source.name) {
-                let message = format!(
-                    "the name {} is taken by the source at {}",
-                    quoted(&source.name),
-                    self.places.of_source(first)
-                );
-                let hint = "the name is the metric label `source`; give each source its own";
-                self.find(&[path[0], path[1], "name".into()], message, Some(hint.into()));
-            } else if let Some(first) = sources.iter().position(|other| other.from == source.from) {
-                let message =
-                    format!("the same input is named twice; first at {}", self.places.of_source(first));
-                self.find(&path, message, Some("it would be counted twice".into()));
+    fn state(&mut self, raw: RawState, default: State) -> State {
+        match raw.dir {
+            None => default,
+            Some(dir) if dir.is_empty() || dir.contains(char::is_control) => {
+                let message = format!("{} is no path of a directory", quoted(&dir));
+                let hint = "leave it out to keep counts in memory only";
+                self.find(&["state".into(), "dir".into()], message, Some(hint.into()));
+                default
             }
-            self.places.sources.push(self.locator.finding(&path, String::new(), None));
-            sources.push(source);
+            Some(dir) => State { dir: Some(self.dir.join(dir)) },
         }
-        sources
     }
 
     fn rules(&mut self, raw: Vec<String>, base: Rules) -> Rules {
@@ -162,37 +154,6 @@ impl Check<'_, '_> {
         Rules { dirs }
     }
 
-    fn source(&mut self, raw: RawSource, path: &[Step<'_>; 2]) -> Option<SourceSetting> {
-        if self.locator.is_tainted(path) {
-            return None;
-        }
-        let mut source = match (raw.stdin, raw.file) {
-            (Some(true), None) => SourceSetting::stdin(),
-            (None | Some(false), Some(file)) if !file.is_empty() => {
-                if file.contains(char::is_control) {
-                    let message = format!("the path {} holds a control character", quoted(&file));
-                    let hint = "in double quotes `\\` begins an escape; write the path in single quotes";
-                    self.find(&[path[0], path[1], "file".into()], message, Some(hint.into()));
-                }
-                SourceSetting { from: SourceFrom::File(self.dir.join(&file)), name: file }
-            }
-            _ => {
-                let hint = "write `file: /var/log/app.log` or `stdin: true`";
-                self.find(path, "a source needs exactly one of `stdin: true` and `file`", Some(hint.into()));
-                return None;
-            }
-        };
-        if let Some(name) = raw.name {
-            if name.is_empty() || name.len() > 128 || name.contains(char::is_control) {
-                let message = format!("{} is no name", quoted(&name));
-                let hint = "1 to 128 bytes without control characters: it is a metric label";
-                self.find(&[path[0], path[1], "name".into()], message, Some(hint.into()));
-            }
-            source.name = name;
-        }
-        Some(source)
-    }
-
     fn limits(&mut self, raw: &RawLimits, default: Limits) -> Limits {
         let mut limits = default;
         if let Some(size) = &raw.line_bytes_max {
@@ -208,6 +169,7 @@ impl Check<'_, '_> {
             ("tenants_max", raw.tenants_max, 0..=1_000_000, &mut limits.tenants_max),
             ("series_max", raw.series_max, 100..=10_000_000, &mut limits.series_max),
             ("sources_max", raw.sources_max, 1..=1_000_000, &mut limits.sources_max),
+            ("open_files_max", raw.open_files_max, 1..=1_000_000, &mut limits.open_files_max),
         ] {
             if let Some(value) = value {
                 *setting = self.bounded(name, value, bounds) as usize;

@@ -7,6 +7,7 @@
 //! documented file is `deploy/faultline.yaml`.
 
 mod raw;
+mod files;
 mod check;
 mod units;
 pub mod read;
@@ -18,7 +19,7 @@ mod print;
 mod tests;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::ledger::Exposure;
@@ -26,6 +27,7 @@ use crate::ledger::Exposure;
 pub use build::{Refused, build_engine, catalogue_info, load, load_again, load_rules, read_rules};
 pub use changes::Changes;
 pub use check::parse;
+pub use files::{FilesSetting, ROTATE_WAIT, Start, parse_glob};
 pub use print::print;
 pub use units::{ListenAddress, parse_duration, parse_telemetry_path};
 
@@ -46,6 +48,7 @@ pub struct Settings {
     pub web: Web,
     /// Empty: standard input.
     pub sources: Vec<SourceSetting>,
+    pub state: State,
     /// What scrapers see before the first error.
     pub metrics: Exposure,
     pub limits: Limits,
@@ -95,8 +98,7 @@ pub struct SourceSetting {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceFrom {
     Stdin,
-    /// Read from the start, then followed.
-    File(PathBuf),
+    Files(FilesSetting),
 }
 
 impl SourceSetting {
@@ -104,13 +106,32 @@ impl SourceSetting {
         SourceSetting { name: "stdin".to_owned(), from: SourceFrom::Stdin }
     }
 
-    /// `-` is standard input, as everywhere.
+    /// A path or glob; `-` is standard input, as everywhere.
     pub fn of_path(path: PathBuf) -> SourceSetting {
         if path.as_os_str() == "-" {
             return SourceSetting::stdin();
         }
-        SourceSetting { name: path.to_string_lossy().into_owned(), from: SourceFrom::File(path) }
+        let name = path.to_string_lossy().into_owned();
+        SourceSetting { name, from: SourceFrom::Files(FilesSetting::of_glob(path)) }
     }
+
+    /// Certainly reads something that the other reads, as far as their words go.
+    pub fn shares_input(&self, other: &SourceSetting) -> bool {
+        match (&self.from, &other.from) {
+            (SourceFrom::Stdin, SourceFrom::Stdin) => true,
+            (SourceFrom::Files(one), SourceFrom::Files(other)) => {
+                one.include.iter().any(|glob| other.include.contains(glob))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Where counts and positions outlive the process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// `None`: nowhere.
+    pub dir: Option<PathBuf>,
 }
 
 /// Bounds. Each has a counter for the times it was hit.
@@ -126,6 +147,8 @@ pub struct Limits {
     pub series_max: usize,
     /// Values of the label `source`.
     pub sources_max: usize,
+    /// Files that are held open at a time.
+    pub open_files_max: usize,
     /// How many times its size a compressed input may unpack to, past the first 256 MiB.
     pub expansion_ratio_max: u64,
 }
@@ -148,6 +171,7 @@ impl Default for Settings {
                 linger: Duration::ZERO,
             },
             sources: Vec::new(),
+            state: State::default(),
             metrics: Exposure::default(),
             limits: Limits {
                 line_bytes_max: 1024 * 1024,
@@ -155,6 +179,7 @@ impl Default for Settings {
                 tenants_max: 1_000,
                 series_max: 10_000,
                 sources_max: 1_000,
+                open_files_max: 512,
                 expansion_ratio_max: 250,
             },
             rules: Rules::default(),
@@ -173,7 +198,12 @@ pub struct Flags {
     pub enable_lifecycle: Option<bool>,
     pub openmetrics_created: Option<bool>,
     pub linger: Option<Duration>,
+    /// Globs, or `-`.
     pub inputs: Vec<PathBuf>,
+    pub start: Option<Start>,
+    pub state_dir: Option<PathBuf>,
+    /// What the service manager set aside; the file beats it.
+    pub state_dir_offered: Option<PathBuf>,
     pub rules_dirs: Vec<PathBuf>,
 }
 
@@ -191,9 +221,29 @@ impl Settings {
         if !flags.inputs.is_empty() {
             self.sources = flags.inputs.iter().cloned().map(SourceSetting::of_path).collect();
         }
+        if let Some(start) = flags.start {
+            for source in &mut self.sources {
+                if let SourceFrom::Files(files) = &mut source.from {
+                    files.start = start;
+                }
+            }
+        }
+        let asked = flags.state_dir.clone().or(self.state.dir);
+        self.state.dir = asked.or_else(|| flags.state_dir_offered.clone());
         if !flags.rules_dirs.is_empty() {
             self.rules.dirs = flags.rules_dirs.clone();
         }
+        self
+    }
+
+    /// What to read and where to keep state, wherever the program goes on: paths that are not absolute begin at `dir`.
+    pub fn seen_from(mut self, dir: &Path) -> Settings {
+        for source in &mut self.sources {
+            if let SourceFrom::Files(files) = &mut source.from {
+                *files = files.clone().seen_from(dir);
+            }
+        }
+        self.state.dir = self.state.dir.map(|path| dir.join(path));
         self
     }
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use super::{Limits, Log, LogFormat, LogLevel, Rules, Settings, SourceFrom, SourceSetting, Web};
+use super::{
+    FilesSetting, Limits, Log, LogFormat, LogLevel, Rules, Settings, SourceFrom, SourceSetting, State, Web,
+};
 use crate::ledger::{Exposure, Preinit, ZeroFirst};
 
 /// The text. Paths come out absolute, so that the file can stand anywhere; reads the working directory for that.
@@ -23,27 +25,25 @@ pub fn print(settings: &Settings) -> anyhow::Result<String> {
     }
 }
 
-fn with_absolute_paths(mut settings: Settings) -> anyhow::Result<Settings> {
+fn with_absolute_paths(settings: Settings) -> anyhow::Result<Settings> {
+    let here = std::env::current_dir().context("the working directory")?;
+    let mut settings = settings.seen_from(&here);
     let make_absolute = |path: &mut PathBuf| -> anyhow::Result<()> {
         *path = std::path::absolute(&*path).with_context(|| format!("{path:?}"))?;
         Ok(())
     };
-    for source in &mut settings.sources {
-        if let SourceFrom::File(path) = &mut source.from {
-            make_absolute(path)?;
-        }
-    }
-    settings.rules.dirs.iter_mut().try_for_each(make_absolute)?;
+    settings.state.dir.iter_mut().chain(&mut settings.rules.dirs).try_for_each(make_absolute)?;
     Ok(settings)
 }
 
 fn text(settings: &Settings) -> anyhow::Result<String> {
-    let Settings { log, web, metrics, sources, limits, rules } = settings;
+    let Settings { log, web, metrics, sources, state, limits, rules } = settings;
     let mut text = String::from("# The settings in effect: file, flags and defaults. Paths are absolute.\n");
     write_log(&mut text, log)?;
     write_web(&mut text, web)?;
     write_metrics(&mut text, metrics)?;
     write_sources(&mut text, sources)?;
+    write_state(&mut text, state)?;
     write_limits(&mut text, limits)?;
     let Rules { dirs } = rules;
     write!(text, "\nrules:\n  dirs:")?;
@@ -93,19 +93,60 @@ fn write_sources(text: &mut String, sources: &[SourceSetting]) -> anyhow::Result
         Ok(match from {
             SourceFrom::Stdin if name == "stdin" => "{stdin: true}".to_owned(),
             SourceFrom::Stdin => format!("{{stdin: true, name: {}}}", quoted(name)),
-            SourceFrom::File(path) if utf8(path)? == name => format!("{{file: {}}}", quoted(name)),
-            SourceFrom::File(path) => format!("{{file: {}, name: {}}}", quoted(utf8(path)?), quoted(name)),
+            SourceFrom::Files(setting) => files(name, setting)?,
         })
     })
 }
 
+fn files(name: &str, setting: &FilesSetting) -> anyhow::Result<String> {
+    let FilesSetting { include, exclude, start, rotate_wait, partial_timeout } = setting;
+    let globs = |globs: &[PathBuf]| -> anyhow::Result<String> {
+        let globs: Vec<String> =
+            globs.iter().map(|glob| Ok(quoted(utf8(glob)?))).collect::<anyhow::Result<_>>()?;
+        Ok(format!("[{}]", globs.join(", ")))
+    };
+    let indent = "\n      ";
+    Ok([
+        format!("name: {}", quoted(name)),
+        match &include[..] {
+            [one] => format!("file: {}", quoted(utf8(one)?)),
+            several => format!("files: {}", globs(several)?),
+        },
+        format!("exclude: {}", globs(exclude)?),
+        format!("start: {}", start.name()),
+        format!("rotate_wait: {}", quoted(&duration(*rotate_wait))),
+        format!(
+            "partial_timeout: {}",
+            partial_timeout.map_or("\"off\"".to_owned(), |time| quoted(&duration(time)))
+        ),
+    ]
+    .join(indent))
+}
+
+fn write_state(text: &mut String, State { dir }: &State) -> anyhow::Result<()> {
+    match dir {
+        None => {
+            writeln!(text, "\n# Without a directory, counts and positions live in memory only.\nstate: {{}}")?
+        }
+        Some(dir) => writeln!(text, "\nstate:\n  dir: {}", quoted(utf8(dir)?))?,
+    }
+    Ok(())
+}
+
 fn write_limits(text: &mut String, limits: &Limits) -> fmt::Result {
-    let Limits { line_bytes_max, event_lines_max, tenants_max, series_max, sources_max, expansion_ratio_max } =
-        limits;
+    let Limits {
+        line_bytes_max,
+        event_lines_max,
+        tenants_max,
+        series_max,
+        sources_max,
+        open_files_max,
+        expansion_ratio_max,
+    } = limits;
     writeln!(text, "\nlimits:\n  line_bytes_max: {}", size(*line_bytes_max))?;
     writeln!(text, "  event_lines_max: {event_lines_max}\n  tenants_max: {tenants_max}")?;
     writeln!(text, "  series_max: {series_max}\n  sources_max: {sources_max}")?;
-    writeln!(text, "  expansion_ratio_max: {expansion_ratio_max}")
+    writeln!(text, "  open_files_max: {open_files_max}\n  expansion_ratio_max: {expansion_ratio_max}")
 }
 
 /// Behind a key that ends with its colon.

@@ -9,6 +9,7 @@ pub(super) struct Raw {
     pub log: RawLog,
     pub web: RawWeb,
     pub sources: Vec<RawSource>,
+    pub state: RawState,
     pub metrics: RawMetrics,
     pub limits: RawLimits,
     pub rules: RawRules,
@@ -47,13 +48,32 @@ pub(super) struct RawWeb {
     pub linger: Option<String>,
 }
 
-/// Exactly one of `stdin` and `file`.
+/// Exactly one of `stdin`, `file` and `files`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawSource {
     pub name: Option<String>,
     pub stdin: Option<bool>,
     pub file: Option<String>,
+    pub files: Option<Vec<String>>,
+    pub exclude: Option<Vec<String>>,
+    pub start: Option<RawStart>,
+    pub rotate_wait: Option<String>,
+    pub partial_timeout: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawStart {
+    Auto,
+    Beginning,
+    End,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawState {
+    pub dir: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -86,6 +106,7 @@ pub(super) struct RawLimits {
     pub tenants_max: Option<u64>,
     pub series_max: Option<u64>,
     pub sources_max: Option<u64>,
+    pub open_files_max: Option<u64>,
     pub expansion_ratio_max: Option<u64>,
 }
 

@@ -33,7 +33,7 @@ pub fn about(path: &Path, message: String) -> Diagnostic {
 }
 
 /// Why a file or directory cannot be read, without the system's numbers.
-pub(super) fn reason(error: &io::Error) -> String {
+pub fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it does not exist".to_owned(),
         io::ErrorKind::PermissionDenied => "reading it is not permitted".to_owned(),

@@ -34,9 +34,11 @@ fn a_file_of_comments_is_the_defaults() {
 fn all_values_are_taken() {
     let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1', 'localhost:2'], linger: 30s, \
         telemetry_path: /a/metrics, enable_lifecycle: true, openmetrics_created: true}\n\
-        sources:\n  - {file: /var/log/a.log, name: app}\n  - {stdin: true}\n\
+        sources:\n  - {file: /var/log/a.log, name: app}\n  - {stdin: true}\n  \
+        - {files: [/b/*.log, /c], exclude: ['*.gz', '/b/x*'], start: end, rotate_wait: 0, partial_timeout: 30s}\n\
+        state: {dir: /var/lib/faultline}\n\
         metrics: {zero_first: always, preinit: codes}\n\
-        limits: {line_bytes_max: 64KiB, event_lines_max: 7, tenants_max: 5, series_max: 200, sources_max: 3, expansion_ratio_max: 9}\n\
+        limits: {line_bytes_max: 64KiB, event_lines_max: 7, tenants_max: 5, series_max: 200, sources_max: 3, open_files_max: 8, expansion_ratio_max: 9}\n\
         rules: {dirs: [/etc/faultline/rules]}\n";
     let settings = parse("f", text).unwrap();
     assert_eq!(settings.log, Log { level: LogLevel::Debug, format: LogFormat::Json });
@@ -47,8 +49,18 @@ fn all_values_are_taken() {
         settings.web.listen_addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [":1", "localhost:2"]
     );
-    let app = SourceSetting { name: "app".into(), from: SourceFrom::File("/var/log/a.log".into()) };
-    assert_eq!(settings.sources, [app, SourceSetting::stdin()]);
+    let app = FilesSetting::of_glob("/var/log/a.log".into());
+    let app = SourceSetting { name: "app".into(), from: SourceFrom::Files(app) };
+    let many = FilesSetting {
+        include: vec!["/b/*.log".into(), "/c".into()],
+        exclude: vec!["*.gz".into(), "/b/x*".into()],
+        start: Start::End,
+        rotate_wait: Duration::ZERO,
+        partial_timeout: Some(Duration::from_secs(30)),
+    };
+    let many = SourceSetting { name: "/b/*.log".into(), from: SourceFrom::Files(many) };
+    assert_eq!(settings.sources, [app, SourceSetting::stdin(), many]);
+    assert_eq!(settings.state.dir, Some("/var/lib/faultline".into()));
     assert_eq!(settings.metrics, Exposure { zero_first: ZeroFirst::Always, preinit: Preinit::Codes });
     let limits = Limits {
         line_bytes_max: 65536,
@@ -56,6 +68,7 @@ fn all_values_are_taken() {
         tenants_max: 5,
         series_max: 200,
         sources_max: 3,
+        open_files_max: 8,
         expansion_ratio_max: 9,
     };
     assert_eq!(settings.limits, limits);
@@ -74,6 +87,69 @@ fn every_wrong_value_is_reported_with_its_place() {
         "{findings}"
     );
     assert!(places.iter().all(|(_, column)| *column > 1), "{findings}");
+}
+
+#[test]
+fn what_is_wrong_with_files_is_said_where_it_stands() {
+    let text = "sources:\n\
+        - file: '/a/[b'\n\
+        - files:\n  - /a/*.log\n  - '/b/{c'\n\
+        - {file: /c, exclude: ['*.gz', 'x]', 'y}']}\n\
+        - {files: []}\n\
+        - {file: /d, files: [/e]}\n\
+        - {file: /f, start: middle}\n\
+        - {file: /g, rotate_wait: 2h}\n\
+        - {file: /h, partial_timeout: 1ms}\n\
+        - {file: /i, partial_timeout: never}\n\
+        - {stdin: true, start: end}\n\
+        - {file: /j/}\n\
+        state: {dir: ''}\n";
+    let findings = parse("f.yaml", text).unwrap_err();
+    let lines: Vec<usize> = findings.iter().map(|finding| finding.line).collect();
+    assert_eq!(lines, [2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], "{findings}");
+    let shown = findings.to_string();
+    for expected in [
+        "`/a/[b` is no glob: [ at character 4 has no ]",
+        "`y}` is no glob: } at character 2 has no {",
+        "standard input has no `start`",
+        "`/j/` ends with /",
+        "from 0s to 1h",
+        "from 100ms to 24h, or off",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+}
+
+#[test]
+fn relative_globs_begin_where_they_stand_and_excludes_of_names_stay() {
+    let text =
+        "sources: [{file: 'logs/./*.log', exclude: ['*.gz', '**/old/*', 'logs/x']}]\nstate: {dir: s}\n";
+    let settings = parse("f", text).unwrap().seen_from("/a/[b]".as_ref());
+    let SourceFrom::Files(files) = &settings.sources[0].from else { panic!("it names files") };
+    assert_eq!(settings.sources[0].name, "logs/./*.log");
+    assert_eq!(files.include, [PathBuf::from("/a/\\[b\\]/logs/*.log")]);
+    assert_eq!(files.exclude, ["*.gz", "**/old/*", "/a/\\[b\\]/logs/x"].map(PathBuf::from));
+    assert_eq!(settings.state.dir, Some("/a/[b]/s".into()));
+}
+
+#[test]
+fn a_flag_beats_the_file_and_the_file_beats_what_the_service_manager_offers() {
+    let offered = Flags { state_dir_offered: Some("/offered".into()), ..Flags::default() };
+    let asked = Flags { state_dir: Some("/asked".into()), start: Some(Start::End), ..offered.clone() };
+    let text = "state: {dir: /file}\nsources: [{file: /a, start: beginning}, {stdin: true}]\n";
+    let file = || parse("f", text).unwrap();
+    let dir = |settings: Settings| settings.state.dir.unwrap();
+    assert_eq!(dir(Settings::default().overridden_by(&offered)), PathBuf::from("/offered"));
+    assert_eq!(dir(file().overridden_by(&offered)), PathBuf::from("/file"));
+    assert_eq!(dir(file().overridden_by(&asked)), PathBuf::from("/asked"));
+    let start = |settings: &Settings| match &settings.sources[0].from {
+        SourceFrom::Files(files) => files.start,
+        SourceFrom::Stdin => panic!("it names files"),
+    };
+    assert_eq!(start(&file().overridden_by(&offered)), Start::Beginning);
+    assert_eq!(start(&file().overridden_by(&asked)), Start::End);
+    let inputs = Flags { inputs: vec!["/b/*".into()], ..asked };
+    assert_eq!(start(&file().overridden_by(&inputs)), Start::End);
 }
 
 #[test]
@@ -127,8 +203,8 @@ fn the_worst_case_of_the_built_in_rules_holds_what_is_there_from_the_start() {
 #[test]
 fn what_changed_is_named_and_what_can_wait_for_no_restart_is_taken() {
     let text = "log: {level: debug, format: json}\nweb: {listen_addresses: [':1'], linger: 30s, telemetry_path: /a, \
-        enable_lifecycle: true, openmetrics_created: true}\nmetrics: {zero_first: never, preinit: codes}\nsources: [{stdin: true}]\n\
-        limits: {line_bytes_max: 64KiB, event_lines_max: 7, tenants_max: 5, series_max: 200, sources_max: 3, expansion_ratio_max: 9}\n\
+        enable_lifecycle: true, openmetrics_created: true}\nmetrics: {zero_first: never, preinit: codes}\nsources: [{stdin: true}]\nstate: {dir: /s}\n\
+        limits: {line_bytes_max: 64KiB, event_lines_max: 7, tenants_max: 5, series_max: 200, sources_max: 3, open_files_max: 8, expansion_ratio_max: 9}\n\
         rules: {dirs: [/etc/faultline/rules]}\n";
     let (old, new) = (Settings::default(), parse("f", text).unwrap());
     assert_eq!(old.changes(&old), Changes::default());
@@ -142,12 +218,14 @@ fn what_changed_is_named_and_what_can_wait_for_no_restart_is_taken() {
         "metrics.zero_first",
         "metrics.preinit",
         "sources",
+        "state.dir",
         "limits.line_bytes_max",
         "limits.event_lines_max",
+        "limits.open_files_max",
     ];
     assert_eq!(changes.at_restart, at_restart);
     let all = changes.at_once.len() + changes.at_restart.len();
-    assert_eq!(all, 17, "{changes:?}");
+    assert_eq!(all, 19, "{changes:?}");
     let adopted = old.adopting(new.clone());
     assert_eq!(adopted.changes(&new), Changes { at_once: Vec::new(), at_restart: at_restart.to_vec() });
 }
@@ -169,7 +247,9 @@ fn each_setting_is_a_change_by_the_name_that_the_file_gives_it() {
         ("limits", "event_lines_max", "1"),
         ("limits", "tenants_max", "1"),
         ("limits", "series_max", "101"),
+        ("state", "dir", "/s"),
         ("limits", "sources_max", "1"),
+        ("limits", "open_files_max", "1"),
         ("limits", "expansion_ratio_max", "1"),
         ("rules", "dirs", "[x]"),
     ] {
@@ -253,21 +333,45 @@ mod printing {
         "(/[a-zé🦀 :#'\"\\\\{}\\[\\],&*!|>%@`~\u{feff}-]{1,12}){1,4}".prop_map(PathBuf::from)
     }
 
+    /// Seen from a directory, as they come out of a file.
+    fn globs(min: usize) -> impl Strategy<Value = Vec<PathBuf>> {
+        let glob = prop::sample::select(vec!["app.log", "*.log", "**/x", "[ab]?.{log,txt}", "a\\*b"]);
+        let glob = (path(), glob).prop_map(|(dir, glob)| crate::source::paths::below(&dir, glob.as_ref()));
+        prop::collection::vec(glob, min..3)
+    }
+
+    fn files() -> impl Strategy<Value = FilesSetting> {
+        let exclude = prop_oneof![globs(0), Just(vec!["*.gz".into(), "**/old".into()])];
+        let partial = prop::option::of((100_u64..86_400_000).prop_map(Duration::from_millis));
+        let wait = (0_u64..3_600_000_000).prop_map(Duration::from_micros);
+        (globs(1), exclude, prop::sample::select(&Start::ALL[..]), wait, partial).prop_map(
+            |(include, exclude, start, rotate_wait, partial_timeout)| FilesSetting {
+                include,
+                exclude,
+                start,
+                rotate_wait,
+                partial_timeout,
+            },
+        )
+    }
+
     fn sources() -> impl Strategy<Value = Vec<SourceSetting>> {
-        let from = prop_oneof![Just(SourceFrom::Stdin), path().prop_map(SourceFrom::File)];
+        let from = prop_oneof![Just(SourceFrom::Stdin), files().prop_map(SourceFrom::Files)];
         let source = (from, "[a-zé🦀 :#'\"\\\\{},&*!|>%@`~\u{feff}-]{1,30}")
             .prop_map(|(from, name)| SourceSetting { name, from });
-        prop::collection::vec(source, 0..5).prop_map(|mut sources| {
-            let mut froms: Vec<SourceFrom> = Vec::new();
-            let mut names: Vec<String> = Vec::new();
-            sources.retain(|source| {
-                let is_new = !froms.contains(&source.from) && !names.contains(&source.name);
-                froms.push(source.from.clone());
-                names.push(source.name.clone());
-                is_new
-            });
-            sources
+        prop::collection::vec(source, 0..5).prop_map(|sources| {
+            let mut kept: Vec<SourceSetting> = Vec::new();
+            for source in sources {
+                if !kept.iter().any(|other| other.name == source.name || other.shares_input(&source)) {
+                    kept.push(source);
+                }
+            }
+            kept
         })
+    }
+
+    fn state() -> impl Strategy<Value = State> {
+        prop::option::of(path()).prop_map(|dir| State { dir })
     }
 
     fn limits() -> impl Strategy<Value = Limits> {
@@ -278,7 +382,7 @@ mod printing {
             0_usize..=1_000_000,
             100_usize..=10_000_000,
             1_usize..=1_000_000,
-            1_u64..=1_000_000,
+            (1_usize..=1_000_000, 1_u64..=1_000_000),
         )
             .prop_map(
                 |(
@@ -287,7 +391,7 @@ mod printing {
                     tenants_max,
                     series_max,
                     sources_max,
-                    expansion_ratio_max,
+                    (open_files_max, expansion_ratio_max),
                 )| {
                     Limits {
                         line_bytes_max,
@@ -295,6 +399,7 @@ mod printing {
                         tenants_max,
                         series_max,
                         sources_max,
+                        open_files_max,
                         expansion_ratio_max,
                     }
                 },
@@ -308,10 +413,10 @@ mod printing {
     proptest! {
         #[test]
         fn what_is_printed_gives_the_same_settings_again(
-            (log, web, metrics, sources, limits, rules) in
-                (log(), web(), metrics(), sources(), limits(), rules()),
+            (log, web, metrics, sources, state, limits, rules) in
+                (log(), web(), metrics(), sources(), state(), limits(), rules()),
         ) {
-            let settings = Settings { log, web, metrics, sources, limits, rules };
+            let settings = Settings { log, web, metrics, sources, state, limits, rules };
             let text = print(&settings).map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
             prop_assert_eq!(parse("f", &text).unwrap(), settings);
         }

@@ -19,7 +19,7 @@ use crate::world::{FileId, Files, Kind};
 use pattern::{Globs, Part, Spot};
 
 pub use bad::{BadPattern, Flaw};
-pub use pattern::{below, literal};
+pub use pattern::{below, excluding_below, literal};
 
 /// Directories of one look.
 pub const DIRECTORIES_MAX: usize = 10_000;

@@ -17,6 +17,8 @@ use crate::config::include::{self, Loaded};
 use crate::config::read::{self, Kind};
 use crate::config::{Flags, Settings, SourceFrom};
 use crate::ledger::WorstCase;
+use crate::source::paths::{self, Paths};
+use crate::world::Disk;
 
 /// Top-level keys that rule files have and configurations have not, nor a likely misspelling of theirs.
 const KEYS_OF_RULES: [&str; 12] = [
@@ -216,14 +218,35 @@ fn at(place: Option<&Diagnostic>, finding: Diagnostic) -> Diagnostic {
     }
 }
 
-/// A file may well appear later, so that it is missing is no error.
+/// Directories that a look for the files of one source takes here; it is a courtesy.
+const DIRECTORIES_MAX: usize = 1_000;
+
+/// A file may well appear later, so that none is there is no error.
 fn check_sources(loaded: &Loaded, findings: &mut Findings) {
-    for (n, source) in loaded.settings.sources.iter().enumerate() {
-        let SourceFrom::File(path) = &source.from else { continue };
-        if let (Err(finding), Some(place)) = (read::presence(path), loaded.places.sources.get(n)) {
-            let mut warning = at(Some(place), finding);
-            warning.message.insert_str(0, "warning: ");
-            findings.warnings.push(warning);
+    for (source, place) in loaded.settings.sources.iter().zip(&loaded.places.sources) {
+        let SourceFrom::Files(files) = &source.from else { continue };
+        let warning = |message| Diagnostic { message: format!("warning: {message}"), ..place.clone() };
+        for include in &files.include {
+            if let Some(path) = paths::literal(include) {
+                if let Err(finding) = read::presence(&path) {
+                    let found = at(Some(place), finding);
+                    findings.warnings.push(warning(found.message));
+                }
+                continue;
+            }
+            let globs = Paths::new(std::slice::from_ref(include), &files.exclude);
+            let Ok(globs) = globs.map(|globs| globs.with_directories_max(DIRECTORIES_MAX)) else { continue };
+            let found = globs.find(&Disk);
+            let shown = include.display();
+            findings.warnings.extend(
+                found
+                    .troubles
+                    .iter()
+                    .map(|(path, error)| warning(format!("`{}`: {}", path.display(), read::reason(error)))),
+            );
+            if found.files.is_empty() && found.troubles.is_empty() && !found.is_cut {
+                findings.warnings.push(warning(format!("`{shown}`: no file matches now")));
+            }
         }
     }
 }

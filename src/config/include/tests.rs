@@ -1,7 +1,7 @@
 //! Which files an include takes, in which order they count, and what is refused with which place.
 
 use super::*;
-use crate::config::{LogLevel, SourceFrom};
+use crate::config::{FilesSetting, LogLevel, SourceFrom};
 use std::fs;
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ fn the_including_file_beats_later_includes_beat_earlier_ones_and_lists_add_up() 
     assert_eq!(settings.log.format, crate::config::LogFormat::Json);
     assert_eq!(settings.web.linger, Duration::from_secs(3));
     let from: Vec<_> = settings.sources.iter().map(|source| source.from.clone()).collect();
-    let file = |name: &str| SourceFrom::File(dir.path().join(name));
+    let file = |name: &str| SourceFrom::Files(FilesSetting::of_glob(dir.path().join(name)));
     assert_eq!(from, [file("conf.d/a.log"), file("own.log")]);
     assert_eq!(settings.rules.dirs, [dir.path().join("conf.d/packs"), dir.path().join("packs")]);
     assert_eq!(loaded.files.len(), 4);

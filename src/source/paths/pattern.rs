@@ -176,8 +176,11 @@ pub fn below(dir: &Path, pattern: &Path) -> PathBuf {
         Some(b'{') => spread(bytes).is_ok_and(|globs| globs.iter().all(|glob| glob.starts_with(b"/"))),
         first => first == Some(&b'/'),
     };
-    if is_absolute || dir.as_os_str().is_empty() {
+    if dir.as_os_str().is_empty() {
         return pattern.to_owned();
+    }
+    if is_absolute {
+        return in_normal_form(bytes);
     }
     let mut whole = Vec::new();
     for byte in dir.as_os_str().as_bytes() {
@@ -189,8 +192,30 @@ pub fn below(dir: &Path, pattern: &Path) -> PathBuf {
     if whole.last() != Some(&b'/') {
         whole.push(b'/');
     }
-    whole.extend_from_slice(bytes.strip_prefix(b"./").unwrap_or(bytes));
-    OsString::from_vec(whole).into()
+    whole.extend_from_slice(bytes);
+    in_normal_form(&whole)
+}
+
+/// The same for an excluding glob; one that is about names, or begins with `**`, is about all directories.
+pub fn excluding_below(dir: &Path, pattern: &Path) -> PathBuf {
+    let bytes = pattern.as_os_str().as_bytes();
+    match bytes.starts_with(b"**") || !bytes.contains(&b'/') {
+        true => pattern.to_owned(),
+        false => below(dir, pattern),
+    }
+}
+
+/// Without names that say nothing: `.`, and those of no length.
+fn in_normal_form(pattern: &[u8]) -> PathBuf {
+    let names: Vec<&[u8]> = pattern.split(|byte| *byte == b'/').collect();
+    let (first, last) = (0, names.len() - 1);
+    // An empty first name is the root, an empty last one a mistake that is to be found.
+    let is_kept = |(n, name): &(usize, &&[u8])| match name {
+        [] => *n == first || *n == last,
+        name => *name != b".",
+    };
+    let kept: Vec<&[u8]> = names.iter().enumerate().filter(is_kept).map(|(_, name)| *name).collect();
+    OsString::from_vec(kept.join(&b'/')).into()
 }
 
 type Wrong = (usize, Flaw);
