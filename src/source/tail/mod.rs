@@ -82,6 +82,18 @@ pub enum Start {
     End,
 }
 
+impl Start {
+    pub const ALL: [Start; 3] = [Start::Auto, Start::Beginning, Start::End];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Start::Auto => "auto",
+            Start::Beginning => "beginning",
+            Start::End => "end",
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Setting {
     /// The value of the label `source`, as configured.

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::io::{ErrorKind, Write};
 use std::process::{Command, Output, Stdio};
 
-use faultline::event::{CodeBook, Millis};
+use faultline::event::CodeBook;
 use faultline::export::{Filter, Format, View, render};
 use faultline::ledger::{Ledger, Limits};
 use faultline::telemetry::Telemetry;
