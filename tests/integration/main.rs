@@ -22,6 +22,7 @@ mod alerts;
 mod prometheus;
 mod reload;
 mod sim;
+mod tailing;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;
