@@ -212,3 +212,32 @@ fn a_file_under_the_name_of_another_generation_is_not_used() {
     assert!(found == small.prefixes.last().unwrap().1);
     assert!(recovery.damage[0].contains("its name is another one's"), "{recovery:?}");
 }
+
+#[test]
+fn records_that_were_moved_doubled_or_taken_from_elsewhere_are_noticed() {
+    let (small, other) = (small(), small());
+    let path = path_of(&directory(), 2);
+    let whole = small.memory.read(&path);
+    let ends: Vec<usize> = small.prefixes.iter().map(|(bytes, _)| *bytes).collect();
+    let record = |n: usize| &whole[ends[n]..ends[n + 1]];
+    let foreign = other.memory.read(&path);
+    let cases = [
+        ("left out", 2, [&whole[..ends[2]], record(3)].concat()),
+        ("swapped", 2, [&whole[..ends[2]], record(3), record(2)].concat()),
+        ("doubled", 4, [&whole[..], record(3)].concat()),
+        ("of another ledger", 2, [&whole[..ends[2]], &foreign[ends[2]..]].concat()),
+        (
+            "of the generation before",
+            4,
+            [&whole[..], &small.memory.read(&path_of(&directory(), 1))[..]].concat(),
+        ),
+    ];
+    for (what, good, bytes) in cases {
+        let memory = small.memory.copy();
+        memory.write(&path, bytes);
+        let (found, recovery) = recovered(&memory);
+        assert!(found == small.prefixes[good].1, "{what}");
+        assert_eq!(recovery.damage.len(), 1, "{what}: {recovery:?}");
+        assert_goes_on(&memory, what);
+    }
+}
