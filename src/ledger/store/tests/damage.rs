@@ -241,3 +241,22 @@ fn records_that_were_moved_doubled_or_taken_from_elsewhere_are_noticed() {
         assert_goes_on(&memory, what);
     }
 }
+
+#[test]
+fn a_damaged_file_is_used_up_to_the_damage_and_set_aside_when_its_state_is_safe_elsewhere() {
+    let small = small();
+    let path = path_of(&directory(), 2);
+    let mut bytes = small.memory.read(&path);
+    let at = bytes.len() - 20;
+    bytes[at] ^= 1;
+    small.memory.write(&path, bytes.clone());
+    let mut life = Life::begin(&small.memory);
+    assert!(small.memory.names().contains(&path.file_name().unwrap().to_str().unwrap().to_owned()));
+    assert!(is_committed(&life.tick()));
+    assert_eq!(
+        small.memory.names(),
+        ["ledger-00000000000000000002.journal.damaged", "ledger-00000000000000000003.journal"]
+    );
+    let aside = Path::new("/state").join("ledger-00000000000000000002.journal.damaged");
+    assert_eq!(small.memory.read(&aside), bytes, "as it was found");
+}

@@ -165,3 +165,24 @@ fn what_is_told_while_the_disk_fails_holds_afterwards() {
         assert!(lines.iter().any(|shown| shown == line), "no {line} in {lines:#?}");
     }
 }
+
+/// Of a new file and of a record: what may not be on the disk is not committed.
+#[test]
+fn a_sync_that_fails_is_no_commit() {
+    for commits_before in 0..3 {
+        let memory = Memory::default();
+        let mut life = Life::begin(&memory);
+        for _ in 0..commits_before {
+            assert!(is_committed(&life.count("x", 1)));
+        }
+        let failing = memory.clone();
+        memory.on_sync(move || failing.fail(failing.calls()..failing.calls() + 1, Fault::DoneAndEio));
+        for _ in 0..3 {
+            assert!(!is_committed(&life.count("x", 1)), "after {commits_before}");
+            assert_eq!(life.total(), commits_before);
+        }
+        memory.on_sync(|| ());
+        assert!(is_committed(&life.count("x", 1)));
+        assert_eq!(life.total(), commits_before + 4);
+    }
+}
