@@ -88,6 +88,9 @@ pub(super) struct SavedInfo {
     pub remediation: Label,
 }
 
+/// A key, and what is under it from now on.
+pub(super) type SavedMark = (Box<str>, Option<Box<[u8]>>);
+
 /// The address and the user agent of a scraper.
 pub(super) type SavedReader = (IpAddr, Box<str>);
 
@@ -138,7 +141,7 @@ pub(super) struct SavedDelta {
     pub source: Label,
     /// Nothing where nothing was counted.
     pub counts: Option<SavedCounts>,
-    pub marks: Vec<(Box<str>, Option<Box<[u8]>>)>,
+    pub marks: Vec<SavedMark>,
     pub errors: Vec<([Label; 3], SavedSeen)>,
     pub tenants: Vec<([Label; 3], SavedSeen)>,
     pub ambiguous: Vec<([Label; 2], SavedSeen)>,

@@ -68,10 +68,8 @@ impl Generation {
             frame::write_record(&mut bytes, &mut chain, &encode(&Record::Changes(Box::new(changes)))?)?;
         }
         let temporary = temporary(directory);
-        match files.remove(&temporary) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        // Left over from one that failed; where it cannot go, the next call says so.
+        let _ = files.remove(&temporary);
         let mut file = files.create(&temporary)?;
         append_all(&mut *file, &bytes)?;
         file.sync()?;
