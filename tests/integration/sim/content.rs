@@ -87,16 +87,24 @@ impl Content {
         }
     }
 
-    /// The cache is gone, the power was not: only what failed to sync may be missing.
+    /// The cache may be gone, the power was not: what failed to sync may be missing now, or with the power later.
     pub fn forget_the_doubtful(&mut self, dice: &mut Dice) {
-        for (from, to) in std::mem::take(&mut self.doubtful) {
-            let to = to.min(self.len);
-            match dice.below(3) {
-                0 => {}
-                1 => self.zero(from, to),
-                _ if to == self.len => self.set_len(from + dice.below(to - from)),
-                _ => self.zero(from + dice.below(to - from), to),
+        for range in std::mem::take(&mut self.doubtful) {
+            if dice.coin() {
+                self.forget(range, dice);
+            } else {
+                self.doubtful.push(range);
             }
+        }
+    }
+
+    fn forget(&mut self, (from, to): (u64, u64), dice: &mut Dice) {
+        let to = to.min(self.len);
+        let kept = from + dice.below(to.saturating_sub(from));
+        match dice.below(3) {
+            0 => self.zero(from, to),
+            1 if to == self.len => self.set_len(kept),
+            _ => self.zero(kept, to),
         }
     }
 
@@ -121,6 +129,7 @@ impl Content {
             }
         }
         self.forget_the_doubtful(dice);
+        self.doubtful.clear();
         self.synced();
     }
 

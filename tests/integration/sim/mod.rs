@@ -21,6 +21,7 @@ mod writer;
 mod ground;
 mod agree;
 mod own;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
