@@ -3,8 +3,9 @@
 
 mod paper;
 mod rules;
+mod state;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalogue::schema::Severity;
+use crate::commands::state as state_command;
 use crate::commands::{Outcome, Trouble, classify, demo, explain, logging, output, run, scan};
 use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel, Start};
 use crate::event::{Origin, Verdict};
@@ -72,6 +74,7 @@ enum Command {
     Explain(Explain),
     Check(rules::Check),
     Test(rules::Test),
+    State(state::State),
     Completions(paper::Completions),
     Man(paper::Man),
 }
@@ -99,29 +102,6 @@ impl Web {
         flags.enable_lifecycle = self.enable_lifecycle;
         flags.openmetrics_created = self.openmetrics_created;
     }
-}
-
-#[derive(Debug, Args)]
-struct State {
-    /// Directory where counts and positions outlive the process; made where it is not there [default: $STATE_DIRECTORY]
-    ///
-    /// It is private: mode 0700, of the user that runs this, no link, one process at a time. The first path of
-    /// $STATE_DIRECTORY, as systemd sets it, is taken where neither this nor the configuration names one; without any,
-    /// counts and positions live in memory only.
-    #[arg(long = "state.dir", value_name = "DIR")]
-    state_dir: Option<PathBuf>,
-}
-
-impl State {
-    fn set(&self, flags: &mut Flags) {
-        flags.state_dir.clone_from(&self.state_dir);
-        flags.state_dir_offered = std::env::var_os("STATE_DIRECTORY").and_then(|paths| first_path(&paths));
-    }
-}
-
-/// Of several with `:` between them.
-fn first_path(paths: &OsStr) -> Option<PathBuf> {
-    std::env::split_paths(paths).next().filter(|path| !path.as_os_str().is_empty())
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -184,7 +164,7 @@ struct Run {
     #[arg(long = "input.start", value_name = "PLACE")]
     start: Option<StartName>,
     #[command(flatten)]
-    state: State,
+    state: state::Directory,
     /// Copy standard input to standard output unchanged
     #[arg(long)]
     tee: bool,
@@ -332,6 +312,7 @@ impl Invocation {
                 flags.start = run.start.map(Into::into);
                 run.state.set(&mut flags);
             }
+            Command::State(state) => state.directory().set(&mut flags),
             // Reports what it finds in the configuration itself.
             Command::Check(check) => return check.run(&flags),
             _ => {}
@@ -351,6 +332,7 @@ impl Invocation {
             Command::Classify(classify) => classify::run(&settings, &classify.options()),
             Command::Explain(explain) => explain::run(&settings, &explain.options()),
             Command::Test(test) => test.run(&settings),
+            Command::State(state) => state_command::run(&settings, state.action()),
             Command::Check(_) | Command::Completions(_) | Command::Man(_) => {
                 unreachable!("they need no settings and are done")
             }
