@@ -23,9 +23,11 @@ use crate::event::Label;
 use crate::export::{self, Lifecycle, Listeners, Shared, Web};
 use crate::ledger::{Outcome, Totals};
 use crate::pipeline::Pipeline;
+use crate::source::tail::wake::Wake;
+use crate::source::tail::{self, Claims, Tail};
 use crate::source::{Source, Stop};
-use crate::worker::{Ended, EngineSlot, Worker};
-use crate::world::Clock;
+use crate::worker::{Ended, EngineSlot, FilesWorker, Lanes, Worker};
+use crate::world::{Clock, Disk};
 use committing::Committing;
 use reload::Reloads;
 
@@ -38,10 +40,17 @@ const WORKERS_LEAVE_WITHIN: Duration = Duration::from_millis(900);
 pub struct Feed {
     /// As configured: the value of the label `source`.
     pub name: String,
-    pub source: Box<dyn Source>,
+    pub reads: Reads,
     pub pipeline: Pipeline,
-    /// Copies what is read to standard output; at most one feed does.
-    pub tee: bool,
+}
+
+pub enum Reads {
+    Stream {
+        source: Box<dyn Source>,
+        /// Copies what is read to standard output; at most one feed does.
+        tee: bool,
+    },
+    Files(tail::Setting),
 }
 
 /// What a daemon is made of; everything in it is open and checked.
@@ -179,22 +188,49 @@ fn start_workers(
     stop: &Stop,
 ) -> io::Result<Receiver<EndedMessage>> {
     let (sender, receiver) = mpsc::channel();
+    let claims = Claims::default();
     for (place, feed) in feeds.into_iter().enumerate() {
         let books = shared.clone();
         let deliver = Box::new(move |delta| books.deliver(delta));
-        let mut worker = Worker::new(feed.source, feed.pipeline, deliver, clock.clone(), TICK_INTERVAL)
-            .with_rules_of(engines.clone());
-        if feed.tee {
-            worker = worker.with_tee();
-        }
+        let job: Box<dyn FnOnce(&Stop) -> Ended + Send> = match feed.reads {
+            Reads::Stream { source, tee } => {
+                let worker = Worker::new(source, feed.pipeline, deliver, clock.clone(), TICK_INTERVAL)
+                    .with_rules_of(engines.clone());
+                let worker = if tee { worker.with_tee() } else { worker };
+                Box::new(move |stop| worker.run(stop))
+            }
+            Reads::Files(setting) => {
+                let mut lanes = Lanes::new(feed.pipeline);
+                let tail = open_tail(setting, shared, clock, claims.clone(), place, &mut lanes);
+                let worker = FilesWorker::new(tail, lanes, deliver, clock.clone(), TICK_INTERVAL)
+                    .with_rules_of(engines.clone())
+                    .woken_by(Wake::new()?);
+                let worker = if shared.recovery().is_none() { worker.forgetful() } else { worker };
+                Box::new(move |stop| worker.run(stop))
+            }
+        };
         let (stop, sender): (Stop, Sender<EndedMessage>) = (stop.clone(), sender.clone());
         let spawned = thread::Builder::new().name(format!("worker-{place}")).spawn(move || {
             // Nobody listens any more when we were left behind.
-            let _ = sender.send((place, worker.run(&stop)));
+            let _ = sender.send((place, job(&stop)));
         });
         spawned.map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread: {error}")))?;
     }
     Ok(receiver)
+}
+
+/// Goes on where the ledger says.
+fn open_tail(
+    setting: tail::Setting,
+    shared: &Shared,
+    clock: &Clock,
+    claims: Claims,
+    place: usize,
+    lanes: &mut Lanes,
+) -> Tail<Lanes> {
+    let ledger = shared.ledger();
+    let prefix = tail::marks_prefix(&setting.source);
+    Tail::new(Arc::new(Disk), clock.clone(), setting, claims, place, ledger.marks(&prefix), lanes)
 }
 
 /// Serves on until the time is over or somebody asks to stop. Time goes on for the ledger too.

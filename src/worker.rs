@@ -7,6 +7,7 @@
 //! without a pause. Time is an argument ([`Clock`]), so that tests need none. Read next: `daemon`.
 
 mod slot;
+mod files;
 
 use std::io;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::source::{BLOCK_BYTES, Reading, Source, Stop};
 use crate::world::{Clock, Moment};
 use slot::Look;
 
+pub use files::{FilesWorker, Lanes};
 pub use slot::EngineSlot;
 
 /// Silence after which a complete line stops waiting for lines that may belong to it.

@@ -40,7 +40,8 @@ fn wall_clock() -> Millis {
 }
 
 /// Tells files apart while they exist. An inode's number may be given to a new file the moment the old one is deleted;
-/// the time of birth is later then, by as little as the file system's clock can say.
+/// the time of birth is later then, by as little as the file system's clock can say, or the same within one tick of it.
+/// A device's number is good until the machine restarts or the device is mounted again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId {
     pub device: u64,
@@ -75,6 +76,7 @@ pub struct Stat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub name: OsString,
+    /// A hint: of a mount point, and in some overlays, it is not the one that `stat` tells.
     pub inode: u64,
     /// `None` where the directory does not say.
     pub kind: Option<Kind>,
@@ -114,7 +116,7 @@ pub trait Files: Send + Sync + Debug {
 }
 
 /// An open file. All reads say where: nobody shares a place in it.
-pub trait File: Send + Debug {
+pub trait File: Send + Sync + Debug {
     fn stat(&self) -> io::Result<Stat>;
     /// Up to `block.len()` bytes from `offset` on; 0 at the end.
     fn read_at(&self, block: &mut [u8], offset: u64) -> io::Result<usize>;

@@ -1,7 +1,7 @@
 //! `run`: the daemon on standard input or on files. What is wrong is said before anything is read.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -9,17 +9,17 @@ use anyhow::{Context, anyhow};
 use super::escape::Escaped;
 use super::output::{bytes, complain, counted, grouped, say};
 use super::{Exit, Outcome, Trouble, reload, state};
-use crate::config::{self, Flags, ListenAddress, Settings, SourceFrom, SourceSetting};
-use crate::daemon::{self, Event, Feed, Finished, Parts};
+use crate::config::{self, FilesSetting, Flags, ListenAddress, Settings, SourceFrom, SourceSetting};
+use crate::daemon::{self, Event, Feed, Finished, Parts, Reads};
 use crate::event::Millis;
 use crate::export::{self, Listeners, Shared};
 use crate::ledger::{Store, Totals};
 use crate::pipeline::{Engine, Join, Pipeline, Times};
-use crate::source::Source;
-use crate::source::follow::FollowedFile;
+use crate::source::paths::Paths;
 use crate::source::stdin::{self, Stdin};
+use crate::source::tail;
 use crate::telemetry::Telemetry;
-use crate::worker::{Ended, EngineSlot};
+use crate::worker::{EVENT_PATIENCE, Ended, EngineSlot};
 use crate::world;
 
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let sources = sources(settings, options)?;
     let engine = config::build_engine(settings).map_err(Trouble::NotStarted)?;
     let store = state::open(settings)?;
-    let (feeds, unreadable) = open(settings, options, &engine, &sources)?;
+    let feeds = feeds(settings, options, &engine, &sources)?;
     let listeners = bind(&settings.web.listen_addresses).map_err(Trouble::NotStarted)?;
     let clock = world::real_clock();
     let shared = shared(settings, &engine, store, clock().wall);
@@ -53,7 +53,7 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     };
     let finished = daemon::run(parts, |event, _| tell(&event)).map_err(not_started)?;
     say_totals(&finished);
-    Ok(if finished.failed || unreadable > 0 { Exit::Failed } else { Exit::Done })
+    Ok(if finished.failed { Exit::Failed } else { Exit::Done })
 }
 
 pub(super) fn not_started(error: io::Error) -> Trouble {
@@ -73,17 +73,8 @@ fn sources(settings: &Settings, options: &Options) -> Result<Vec<SourceSetting>,
     if sources.is_empty() {
         sources.push(SourceSetting::stdin());
     }
-    // One file has many paths.
-    let real = |source: &SourceSetting| match &source.from {
-        SourceFrom::Files(files) => files.only_path().map(|path| path.canonicalize().unwrap_or(path)),
-        SourceFrom::Stdin => None,
-    };
-    let paths: Vec<Option<PathBuf>> = sources.iter().map(real).collect();
     for (place, source) in sources.iter().enumerate() {
-        let is_taken = |(path, other): (&Option<PathBuf>, &SourceSetting)| {
-            source.shares_input(other) || (path.is_some() && *path == paths[place])
-        };
-        if paths[..place].iter().zip(&sources).any(is_taken) {
+        if sources[..place].iter().any(|other| source.shares_input(other)) {
             let name = Escaped(source.name.as_bytes());
             return Err(Trouble::not_started(format_args!(
                 "{name} is named twice and would be counted twice"
@@ -113,41 +104,44 @@ fn sources(settings: &Settings, options: &Options) -> Result<Vec<SourceSetting>,
     }
 }
 
-/// Opens what can be opened; the rest is said and counted. An error where nothing is left.
-fn open(
+fn feeds(
     settings: &Settings,
     options: &Options,
     engine: &Arc<Engine>,
     sources: &[SourceSetting],
-) -> Result<(Vec<Feed>, usize), Trouble> {
-    let mut feeds = Vec::new();
-    let mut unreadable = 0;
-    for setting in sources {
-        let (source, path): (Box<dyn Source>, _) = match &setting.from {
-            SourceFrom::Stdin => (Box::new(Stdin::open()), None),
-            SourceFrom::Files(files) => {
-                let path = files.only_path().ok_or_else(|| {
-                    let name = Escaped(setting.name.as_bytes());
-                    Trouble::not_started(format_args!("{name}: globs are not followed yet; name one file"))
-                })?;
-                match FollowedFile::open(&path) {
-                    Ok(file) => (Box::new(file), Some(path)),
-                    Err(error) => {
-                        complain(format_args!("{}: {error}", Escaped(path.as_os_str().as_encoded_bytes())));
-                        unreadable += 1;
-                        continue;
-                    }
-                }
-            }
+) -> Result<Vec<Feed>, Trouble> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let feed = |setting: &SourceSetting| {
+        let reads = match &setting.from {
+            SourceFrom::Stdin => Reads::Stream { source: Box::new(Stdin::open()), tee: options.tee },
+            SourceFrom::Files(files) => Reads::Files(tailing(settings, setting, files, &here)?),
         };
-        let settings = settings.pipeline(&setting.name, path.as_deref(), Join::Events, Times::Arrival);
-        let pipeline = Pipeline::new(engine.clone(), settings);
-        feeds.push(Feed { name: setting.name.clone(), source, pipeline, tee: options.tee && path.is_none() });
-    }
-    if feeds.is_empty() {
-        return Err(Trouble::not_started("no input can be read; nothing was started"));
-    }
-    Ok((feeds, unreadable))
+        let of_pipeline = settings.pipeline(&setting.name, None, Join::Events, Times::Arrival);
+        let pipeline = Pipeline::new(engine.clone(), of_pipeline);
+        Ok(Feed { name: setting.name.clone(), reads, pipeline })
+    };
+    sources.iter().map(feed).collect()
+}
+
+fn tailing(
+    settings: &Settings,
+    source: &SourceSetting,
+    files: &FilesSetting,
+    here: &Path,
+) -> Result<tail::Setting, Trouble> {
+    let files = files.clone().seen_from(here);
+    let paths = Paths::new(&files.include, &files.exclude)
+        .map_err(|bad| Trouble::not_started(format_args!("{bad}\n  hint: {}", bad.hint())))?;
+    Ok(tail::Setting {
+        source: source.name.clone(),
+        paths,
+        start: files.start,
+        rotate_wait: files.rotate_wait,
+        partial_timeout: files.partial_timeout,
+        event_timeout: EVENT_PATIENCE,
+        open_files_max: settings.limits.open_files_max,
+        expansion_ratio_max: settings.limits.expansion_ratio_max,
+    })
 }
 
 pub(super) fn bind(addresses: &[ListenAddress]) -> anyhow::Result<Listeners> {

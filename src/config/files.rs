@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::source::paths;
 
+pub use crate::source::tail::Start;
+
 /// How long a file that was rotated away is read on, unless something else is said.
 pub const ROTATE_WAIT: Duration = Duration::from_secs(5);
 
@@ -19,16 +21,6 @@ pub struct FilesSetting {
     pub rotate_wait: Duration,
     /// How long a line without its end waits before it counts as it is; `None` waits for ever.
     pub partial_timeout: Option<Duration>,
-}
-
-/// Where a file is begun whose position is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Start {
-    /// At its end when it is there at a first start, at its beginning when it appears later.
-    #[default]
-    Auto,
-    Beginning,
-    End,
 }
 
 impl FilesSetting {
@@ -54,18 +46,6 @@ impl FilesSetting {
         match &self.include[..] {
             [one] if self.exclude.is_empty() => paths::literal(one),
             _ => None,
-        }
-    }
-}
-
-impl Start {
-    pub const ALL: [Start; 3] = [Start::Auto, Start::Beginning, Start::End];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Start::Auto => "auto",
-            Start::Beginning => "beginning",
-            Start::End => "end",
         }
     }
 }

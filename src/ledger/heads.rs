@@ -28,7 +28,7 @@ pub(super) const AMBIGUOUS: Head = counter(
     "faultline_ambiguous_total",
     "Errors whose provider or code is not settled; the unsettled part is _open.",
 );
-pub(super) const BYTES: Head = counter("faultline_bytes_total", "Bytes read.");
+pub(super) const BYTES: Head = counter("faultline_bytes_total", "Bytes that were judged or skipped.");
 pub(super) const CATALOGUE_INFO: Head =
     gauge("faultline_catalogue_info", "The rules in effect; the value is 1.");
 pub(super) const CODE_INFO: Head =
@@ -67,10 +67,34 @@ pub(super) const SERIES_LIMIT: Head =
     gauge("faultline_series_limit", "Series that a limited metric may have before _other takes the rest.");
 pub(super) const SKIPPED: Head =
     counter("faultline_skipped_bytes_total", "Bytes read and not looked at, by reason.");
+pub(super) const BEHIND: Head = gauge(
+    "faultline_source_behind_bytes",
+    "Bytes that are there and not read yet; of compressed files packed.",
+);
+pub(super) const FILES: Head = gauge("faultline_source_files", "Files that are followed.");
 pub(super) const LAST_EVENT: Head = gauge(
     "faultline_source_last_event_timestamp_seconds",
     "When the last record with an error arrived or says it was written.",
 );
+pub(super) const LAST_READ: Head =
+    gauge("faultline_source_last_read_timestamp_seconds", "When bytes were read last.");
+pub(super) const LOST: Head =
+    counter("faultline_source_lost_bytes_total", "Bytes that were written and could not be read, by reason.");
+pub(super) const OPEN_FILES: Head = gauge("faultline_source_open_files", "Files that are followed and open.");
+pub(super) const POSITION: Head = gauge(
+    "faultline_source_position_timestamp_seconds",
+    "When counts and positions were committed last; time() minus this is their age.",
+);
+pub(super) const ROTATIONS: Head = counter(
+    "faultline_source_rotations_total",
+    "Files that were renamed or deleted and whose path went to another.",
+);
+pub(super) const TRUNCATIONS: Head = counter(
+    "faultline_source_truncations_total",
+    "Files that were cut off before the place up to which they were read.",
+);
+pub(super) const UNREADABLE: Head =
+    gauge("faultline_source_unreadable_files", "Files that are there and cannot be read.");
 pub(super) const UP: Head = gauge("faultline_source_up", "1 when the source can be read, else 0.");
 pub(super) const TENANT_ERRORS: Head =
     counter("faultline_tenant_errors_total", "Matched errors by the tenant that they hit.");
@@ -92,7 +116,7 @@ pub(super) const UNMATCHED: Head =
     counter("faultline_unmatched_total", "Lines without an error, and further lines of records.");
 
 /// All of them, sorted by name.
-pub(super) const ALL: [Head; 28] = [
+pub(super) const ALL: [Head; 37] = [
     AMBIGUOUS_LINES,
     AMBIGUOUS,
     BYTES,
@@ -113,7 +137,16 @@ pub(super) const ALL: [Head; 28] = [
     SERIES,
     SERIES_LIMIT,
     SKIPPED,
+    BEHIND,
+    FILES,
     LAST_EVENT,
+    LAST_READ,
+    LOST,
+    OPEN_FILES,
+    POSITION,
+    ROTATIONS,
+    TRUNCATIONS,
+    UNREADABLE,
     UP,
     TENANT_ERRORS,
     TENANT_REJECTED,

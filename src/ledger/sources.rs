@@ -27,6 +27,8 @@ pub(super) struct Source {
     pub standing: Standing,
     pub up: bool,
     pub last_event: Option<Millis>,
+    /// The tick before its last delta.
+    pub committed: Option<Millis>,
 }
 
 impl Source {
@@ -43,6 +45,7 @@ impl Source {
             standing: Standing::default(),
             up: true,
             last_event: None,
+            committed: None,
         }
     }
 
@@ -82,9 +85,11 @@ impl Sources {
     }
 
     pub fn commit(&mut self, delta: &Delta, register: &mut Register) {
+        let now = register.now;
         let source = self.row(delta.source.clone(), register);
         source.counts.merge(&delta.counts);
         source.standing = delta.standing;
+        source.committed = now;
         source.last_event = source.last_event.max(delta.last_event);
     }
 

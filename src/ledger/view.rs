@@ -135,7 +135,25 @@ impl Ledger {
                 to.count(block, source.counts.skipped[place], source.birth);
             }
         }
+        self.encode_source(to);
+    }
+
+    fn encode_source(&self, to: &mut Out<'_, impl Encoder>) {
+        self.per_source(to, BEHIND, |source| source.gauge(source.standing.files.behind_bytes));
+        self.per_source(to, FILES, |source| source.gauge(source.standing.files.followed));
         self.per_source(to, LAST_EVENT, |source| source.last_event.map(Value::Time));
+        self.per_source(to, LAST_READ, |source| source.standing.last_read.map(Value::Time));
+        to.family(LOST);
+        for source in self.sources.rows().values() {
+            for (block, count) in source.lost_blocks.iter().zip(source.counts.lost) {
+                to.count(block, count, source.birth);
+            }
+        }
+        self.per_source(to, OPEN_FILES, |source| source.gauge(source.standing.files.open));
+        self.per_source(to, POSITION, |source| source.committed.map(Value::Time));
+        self.count_per_source(to, ROTATIONS, |source| source.counts.rotations);
+        self.count_per_source(to, TRUNCATIONS, |source| source.counts.truncations);
+        self.per_source(to, UNREADABLE, |source| source.gauge(source.standing.files.unreadable));
         self.per_source(to, UP, |source| source.gauge(source.up.into()));
     }
 

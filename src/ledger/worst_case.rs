@@ -9,7 +9,7 @@ use super::family::FOLDED_ROWS_MAX;
 use super::heads::{self, *};
 use super::recent::{PROVIDERS_MAX, WINDOWS};
 use super::view::{OVERFLOWS, TABLES};
-use crate::event::{SkipReason, TenantRefusal};
+use crate::event::{LossReason, SkipReason, TenantRefusal};
 
 /// What the rules know, in numbers.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,8 +49,9 @@ pub fn series_worst_case(limits: Limits, known: Known, sources: usize) -> WorstC
                 ERRORS => errors(limits, known),
                 FIRST_SEEN | LAST_SEEN => codes(limits, known),
                 OVERFLOW => OVERFLOWS,
-                PENDING | UP => sources_own,
+                BEHIND | FILES | OPEN_FILES | PENDING | UNREADABLE | UP => sources_own,
                 SERIES | SERIES_LIMIT => TABLES,
+                LOST => sources * LossReason::ALL.len(),
                 SKIPPED => sources * SkipReason::ALL.len(),
                 TENANT_ERRORS => tenants(limits, known),
                 TENANT_REJECTED => TenantRefusal::ALL.len(),

@@ -73,6 +73,11 @@ impl Stream {
         self.line_start == self.buffer.len() && !self.skipping
     }
 
+    /// Whether complete lines wait in it.
+    pub fn has_lines(&self) -> bool {
+        self.line_start > 0
+    }
+
     /// Forgets the line that is not finished; says how many bytes of it there were.
     pub fn drop_unfinished(&mut self) -> u64 {
         let before = self.pending_bytes();

@@ -1,6 +1,42 @@
 //! UTF-16 with a byte-order mark becomes UTF-8 here, so that every later room sees one encoding. Anything else passes
 //! untouched and uncopied. Half pairs and lone surrogates become U+FFFD; a half unit at the end does too.
 
+/// What the bytes of a file are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Text {
+    /// Too few of them were seen.
+    #[default]
+    Unknown,
+    /// Or anything else that passes as it is.
+    Utf8,
+    /// Begins with a byte-order mark; little end first.
+    Utf16Le,
+    Utf16Be,
+    /// Not for people.
+    Binary,
+}
+
+/// Of the head of a file, this much is looked at for zeros.
+const ZEROS_WITHIN: usize = 1024;
+
+impl Text {
+    /// What the first bytes of a file say; all of them, or a few hundred. Zeros among other bytes make it binary: zeros
+    /// before all else are a hole, and zeros behind it may be overwritten yet.
+    pub fn of_head(head: &[u8]) -> Text {
+        match head {
+            [] | [0xFE | 0xFF] => Text::Unknown,
+            [0xFF, 0xFE, ..] => Text::Utf16Le,
+            [0xFE, 0xFF, ..] => Text::Utf16Be,
+            _ => {
+                let Some(first) = head.iter().position(|byte| *byte != 0) else { return Text::Unknown };
+                let text = &head[first..head.len().min(first + ZEROS_WITHIN)];
+                let last = text.iter().rposition(|byte| *byte != 0).unwrap_or(0);
+                if text[..last].contains(&0) { Text::Binary } else { Text::Utf8 }
+            }
+        }
+    }
+}
+
 /// Looks at the first two bytes of a stream and then decodes, or does not.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -27,6 +63,33 @@ struct Utf16 {
 }
 
 impl Decoder {
+    /// Goes on in the middle of a stream.
+    pub fn resumed(text: Text) -> Decoder {
+        let state = match text {
+            Text::Utf16Le => State::Utf16(Utf16::new(u16::from_le_bytes)),
+            Text::Utf16Be => State::Utf16(Utf16::new(u16::from_be_bytes)),
+            Text::Unknown | Text::Utf8 | Text::Binary => State::Plain,
+        };
+        Decoder { state, text: Vec::new() }
+    }
+
+    /// Whether its text is not as long as what it was decoded from.
+    pub fn has_wide_text(&self) -> bool {
+        matches!(self.state, State::Utf16(_))
+    }
+
+    /// Bytes of the stream for a piece of its text that has so many bytes and UTF-16 units, and for what is held back
+    /// here behind it.
+    pub fn stream_bytes(&self, text_bytes: u64, units: u64) -> u64 {
+        match &self.state {
+            State::Start | State::Plain => text_bytes,
+            State::Held(_) => text_bytes + 1,
+            State::Utf16(utf16) => {
+                2 * units + u64::from(utf16.odd.is_some()) + 2 * u64::from(utf16.high.is_some())
+            }
+        }
+    }
+
     /// The bytes in UTF-8, as far as they can be decided.
     pub fn decode<'a>(&'a mut self, bytes: &'a [u8]) -> &'a [u8] {
         if matches!(self.state, State::Plain) || bytes.is_empty() {

@@ -7,7 +7,7 @@
 pub mod wait;
 pub mod stdin;
 pub mod tee;
-pub mod follow;
+pub mod tail;
 pub mod paths;
 pub mod encoding;
 pub mod packing;

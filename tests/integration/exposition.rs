@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use faultline::aggregation::{Limits as TallyLimits, Tally, clean_tenant};
 use faultline::event::{
-    CodeBook, CodeInfo, Fault, Judgement, Label, Millis, Role, SkipReason, TenantRefusal, Verdict,
+    CodeBook, CodeInfo, Fault, Judgement, Label, Millis, Role, SkipReason, Standing, TenantRefusal, Verdict,
 };
 use faultline::export::{Format, View, encode_ledger, render};
 use faultline::ledger::{CatalogueInfo, Ledger, Limits};
@@ -186,7 +186,9 @@ fn full_ledger() -> Ledger {
     tally.oversized_lines(1);
     tally.bytes_read(4096);
     tally.bytes_skipped(SkipReason::Oversized, 100);
-    tally.standing().pending_bytes = 12;
+    *tally.standing() =
+        Standing { pending_bytes: 12, last_read: Some(Millis(1_700_000_002_000)), ..Standing::default() };
+    ledger.tick(Millis(1_700_000_000_250));
     ledger.commit(tally.take());
     ledger
 }
@@ -232,7 +234,16 @@ fn a_full_exposition_has_every_family_once_and_reads_back() {
             "faultline_series",
             "faultline_series_limit",
             "faultline_skipped_bytes_total",
+            "faultline_source_behind_bytes",
+            "faultline_source_files",
             "faultline_source_last_event_timestamp_seconds",
+            "faultline_source_last_read_timestamp_seconds",
+            "faultline_source_lost_bytes_total",
+            "faultline_source_open_files",
+            "faultline_source_position_timestamp_seconds",
+            "faultline_source_rotations_total",
+            "faultline_source_truncations_total",
+            "faultline_source_unreadable_files",
             "faultline_source_up",
             "faultline_tenant_errors_total",
             "faultline_tenant_rejected_total",

@@ -21,6 +21,7 @@ mod files;
 mod alerts;
 mod prometheus;
 mod reload;
+mod sim;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;

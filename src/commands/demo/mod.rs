@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::run::{bind, not_started, say_totals, shared, tell};
 use super::{Exit, Outcome, Trouble, output, reload};
 use crate::config::{self, Flags, Settings};
-use crate::daemon::{self, Event, Feed, Parts};
+use crate::daemon::{self, Event, Feed, Parts, Reads};
 use crate::export::Listeners;
 use crate::pipeline::{Join, Pipeline, Times};
 use crate::worker::EngineSlot;
@@ -34,7 +34,8 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let address = listeners.addrs().ok().and_then(|addresses| addresses.first().copied());
     let pipeline =
         Pipeline::new(engine.clone(), settings.pipeline("demo", None, Join::Events, Times::Arrival));
-    let feed = Feed { name: "demo".to_owned(), source: Box::new(Stream::start()), pipeline, tee: false };
+    let reads = Reads::Stream { source: Box::new(Stream::start()), tee: false };
+    let feed = Feed { name: "demo".to_owned(), reads, pipeline };
     let clock = world::real_clock();
     // Invented lines are kept nowhere.
     let shared = shared(settings, &engine, None, clock().wall);

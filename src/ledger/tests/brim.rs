@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Samples, info, seen};
 use crate::event::{
-    AmbiguousKey, CodeBook, Delta, ErrorKey, Label, Millis, SourceCounts, TenantKey, reserved,
+    AmbiguousKey, CodeBook, Delta, ErrorKey, Label, Millis, SourceCounts, Standing, TenantKey, reserved,
 };
 use crate::ledger::{Births, CatalogueInfo, Exposure, Known, Ledger, Limits, Preinit, series_worst_case};
 
@@ -43,7 +43,9 @@ fn known() -> Known {
 
 /// Everything that these rules can bring about, unknown codes last, and more tenants and sources than there is room for.
 fn fill(ledger: &mut Ledger, tenants: usize, sources: usize) {
-    let mut delta = Delta { source: "s0".into(), last_event: Some(Millis(1)), ..Delta::default() };
+    ledger.tick(Millis(1));
+    let standing = Standing { last_read: Some(Millis(1)), ..Standing::default() };
+    let mut delta = Delta { source: "s0".into(), standing, last_event: Some(Millis(1)), ..Delta::default() };
     let unknown = || Label::from(reserved::UNKNOWN);
     let mut errors: Vec<ErrorKey> = code_book()
         .into_iter()
@@ -79,7 +81,7 @@ fn fill(ledger: &mut Ledger, tenants: usize, sources: usize) {
     for source in 0..sources {
         let counts = SourceCounts { lines: 1, unmatched: 1, ..SourceCounts::default() };
         let last_event = Some(Millis(1));
-        ledger.commit(Delta { source: name("s", source), counts, last_event, ..Delta::default() });
+        ledger.commit(Delta { source: name("s", source), standing, counts, last_event, ..Delta::default() });
     }
 }
 

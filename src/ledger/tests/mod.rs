@@ -12,8 +12,8 @@ use proptest::prelude::*;
 
 use super::{Births, CatalogueInfo, Encoder, Exposure, Head, Ledger, Limits, Preinit, Value, heads};
 use crate::event::{
-    AmbiguousKey, CodeBook, CodeInfo, Delta, ErrorKey, Label, Millis, Seen, SkipReason, SourceCounts,
-    TenantKey,
+    AmbiguousKey, CodeBook, CodeInfo, Delta, ErrorKey, Label, LossReason, Millis, Seen, SkipReason,
+    SourceCounts, TenantKey,
 };
 
 /// Sample by family and label block, in the order in which they came.
@@ -333,7 +333,7 @@ fn a_source_is_there_with_all_its_series_before_it_says_anything() {
     ledger.encode(Births::ALL, &mut all);
     let of_source: Vec<_> =
         all.0.iter().filter(|(_, block, _)| block.starts_with(r#"{source="ab""#)).collect();
-    assert_eq!(of_source.len(), 10 + SkipReason::ALL.len());
+    assert_eq!(of_source.len(), 16 + SkipReason::ALL.len() + LossReason::ALL.len());
     assert!(of_source.iter().all(|(_, _, value)| *value == Value::Whole(0)), "{of_source:?}");
 }
 
@@ -363,6 +363,8 @@ fn families_come_sorted_and_each_once() {
     delta.errors.add(error("p", "token", "x"), &seen(1));
     delta.ambiguous.add(AmbiguousKey { provider: "_open".into(), code: "_open".into() }, &seen(1));
     delta.last_event = Some(Millis(1));
+    delta.standing.last_read = Some(Millis(1));
+    ledger.tick(Millis(1));
     ledger.commit(delta);
     let mut all = Samples::default();
     ledger.encode(Births::ALL, &mut all);

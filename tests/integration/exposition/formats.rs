@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::io::{ErrorKind, Write};
 use std::process::{Command, Output, Stdio};
 
-use faultline::event::{CodeBook, Millis};
+use faultline::event::CodeBook;
 use faultline::export::{Filter, Format, View, render};
 use faultline::ledger::{Ledger, Limits};
 use faultline::telemetry::Telemetry;
@@ -179,8 +179,7 @@ fn the_strict_parser_reads_what_we_wrote() {
 #[test]
 fn births_of_counters_are_told_where_they_are_wanted() {
     const SELF: &str = "births_of_counters_are_told_where_they_are_wanted";
-    let mut ledger = full_ledger();
-    ledger.tick(Millis(1_700_000_000_250));
+    let ledger = full_ledger();
     let text = render(&View { with_created: true, ..OPEN }, &ledger, &Telemetry::of_this_build());
     let lines: Vec<_> = text.lines().collect();
     let created =

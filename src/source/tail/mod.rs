@@ -1,0 +1,305 @@
+//! Follows the files of one source through rotation, truncation, deletion and restarts, and knows of each byte whether it
+//! was read.
+//!
+//! [`Tail::look`] finds out what is there, [`Tail::read_some`] reads what is new, [`Tail::settle`] does what time brings,
+//! [`Tail::report`] says how far every file is: in that order, again and again. What is read goes into a [`Sink`], which
+//! has a lane for each file and knows how much of it is judged; a position is what was read minus what a lane still holds.
+//!
+//! A file is its device, its inode and its time of birth, and only as long as its head and the bytes before the place
+//! up to which it was read are what they were (`print`). A path is where a file was seen last, nothing more: who is
+//! found under another name goes on there. `scan` walks the paths, `newcomer` says what an unknown file is (new, missed
+//! by us and rotated already, or a copy of what we have), `turn` handles files that were cut off, `reading` reads,
+//! `position` is what the ledger keeps. Everything goes through [`Files`] and takes the time as an argument.
+
+mod family;
+mod position;
+mod print;
+mod reader;
+mod followed;
+mod claims;
+mod scan;
+mod newcomer;
+mod turn;
+mod reading;
+mod report;
+pub mod wake;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::encoding::Text;
+use super::paths::Paths;
+use crate::event::{LossReason, Mark, Millis, SkipReason};
+use crate::world::{Clock, FileId, Files, Moment};
+use followed::{Followed, Life};
+use newcomer::Waiting;
+use position::Position;
+
+pub use claims::Claims;
+pub use position::prefix as marks_prefix;
+pub use reading::BLOCK_BYTES;
+
+/// Where the bytes of files go. A lane is what one file's bytes go into.
+pub trait Sink {
+    type Lane;
+
+    /// A lane for a file. `text` says what it is when it is not read from its first byte.
+    fn open(&mut self, path: &Path, text: Option<Text>) -> Self::Lane;
+    fn push(&mut self, lane: &mut Self::Lane, bytes: &[u8], now: Moment);
+    /// Bytes of the file that nobody looks at.
+    fn skip(&mut self, lane: &mut Self::Lane, reason: SkipReason, bytes: u64);
+    /// Bytes of the file that the lane was given and that are not judged yet.
+    fn pending(&self, lane: &Self::Lane) -> u64;
+    /// Whether some of them are complete lines, and whether some are a line without its end.
+    fn holds(&self, lane: &Self::Lane) -> Holds;
+    fn judge_lines(&mut self, lane: &mut Self::Lane, now: Moment);
+    /// Judges a line without its end as well.
+    fn judge_all(&mut self, lane: &mut Self::Lane, now: Moment);
+    /// Forgets a line without its end; says how many bytes of the file that were.
+    fn forget_unfinished(&mut self, lane: &mut Self::Lane) -> u64;
+    fn lost(&mut self, reason: LossReason, bytes: u64);
+    fn rotated(&mut self);
+    fn truncated(&mut self);
+    fn mark(&mut self, mark: Mark);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holds {
+    pub lines: bool,
+    pub unfinished: bool,
+}
+
+/// Where to begin in files whose position is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Start {
+    /// Files that are there at the first start from their end, others from their beginning.
+    #[default]
+    Auto,
+    Beginning,
+    /// Files that are there at a start from their end.
+    End,
+}
+
+impl Start {
+    pub const ALL: [Start; 3] = [Start::Auto, Start::Beginning, Start::End];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Start::Auto => "auto",
+            Start::Beginning => "beginning",
+            Start::End => "end",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The value of the label `source`, as configured.
+    pub source: String,
+    pub paths: Paths,
+    pub start: Start,
+    /// A file that was rotated is read on until it was silent for so long.
+    pub rotate_wait: Duration,
+    /// A line without its end is judged after so much silence.
+    pub partial_timeout: Option<Duration>,
+    /// Complete lines are judged after so much silence, although more could belong to them.
+    pub event_timeout: Duration,
+    /// Descriptors that files may hold. Those that cannot be let go without losing bytes may come on top.
+    pub open_files_max: usize,
+    pub expansion_ratio_max: u64,
+}
+
+/// What a watcher of directories says has happened since the last look.
+#[derive(Debug, Default)]
+pub struct Events {
+    pub paths: HashSet<PathBuf>,
+    /// More happened than is said.
+    pub is_incomplete: bool,
+}
+
+/// How often files are looked at of which something is expected.
+const WATCH_EVERY: Duration = Duration::from_millis(100);
+
+/// A base path: the file that has it and those that had it are a family.
+#[derive(Debug, Default)]
+struct Family {
+    /// Nobody's bytes are missing that were written before. Nanoseconds since 1970.
+    known_until: i64,
+    /// Looked at again with the next scan.
+    is_due: bool,
+    generations: BTreeSet<u64>,
+}
+
+pub struct Tail<S: Sink> {
+    files: Arc<dyn Files>,
+    setting: Setting,
+    clock: Clock,
+    claims: Claims,
+    /// Of the source among those that share the claims.
+    holder: usize,
+    followed: BTreeMap<u64, Followed<S::Lane>>,
+    by_id: HashMap<FileId, u64>,
+    /// Who has a path now.
+    by_path: HashMap<PathBuf, u64>,
+    families: HashMap<PathBuf, Family>,
+    /// Unknown files that are not told from copies yet.
+    waiting: HashMap<PathBuf, Waiting>,
+    ready: VecDeque<u64>,
+    /// Whose life is [`Life::Gone`].
+    gone: BTreeSet<u64>,
+    /// Who is read again later.
+    retrying: BTreeSet<u64>,
+    /// Whose lanes hold something, perhaps.
+    holding: BTreeSet<u64>,
+    /// Whose position changed since the last report.
+    moved: BTreeSet<u64>,
+    forgotten: Vec<u64>,
+    next_number: u64,
+    is_first_start: bool,
+    was_started: bool,
+    is_first_scan: bool,
+    scans: u64,
+    next_scan: Duration,
+    /// A walk that an event asks for begins no earlier.
+    scan_allowed_at: Duration,
+    next_sweep: Duration,
+    /// Nothing is in the making: whatever is there is taken as it is.
+    is_all_settled: bool,
+    /// Paths that are there and cannot be read, in the last scan.
+    unreadable: HashSet<PathBuf>,
+    /// Those that were it once and are not followed yet.
+    was_unreadable: HashSet<PathBuf>,
+    /// Files that were open when they were counted last, and how many were opened since.
+    open_counted: usize,
+    opened_since: usize,
+    directories: Vec<PathBuf>,
+    complained: HashSet<PathBuf>,
+    last_read: Option<Millis>,
+}
+
+impl<S: Sink> Tail<S> {
+    /// `marks` are those of the ledger that begin with [`marks_prefix`].
+    pub fn new<'m>(
+        files: Arc<dyn Files>,
+        clock: Clock,
+        setting: Setting,
+        claims: Claims,
+        holder: usize,
+        marks: impl Iterator<Item = (&'m str, &'m [u8])>,
+        sink: &mut S,
+    ) -> Tail<S> {
+        let mut tail = Tail {
+            files,
+            clock,
+            claims,
+            holder,
+            followed: BTreeMap::new(),
+            by_id: HashMap::new(),
+            by_path: HashMap::new(),
+            families: HashMap::new(),
+            waiting: HashMap::new(),
+            ready: VecDeque::new(),
+            gone: BTreeSet::new(),
+            retrying: BTreeSet::new(),
+            holding: BTreeSet::new(),
+            moved: BTreeSet::new(),
+            forgotten: Vec::new(),
+            next_number: 1,
+            is_first_start: true,
+            was_started: false,
+            is_first_scan: true,
+            scans: 0,
+            next_scan: Duration::ZERO,
+            scan_allowed_at: Duration::ZERO,
+            next_sweep: Duration::ZERO,
+            is_all_settled: false,
+            unreadable: HashSet::new(),
+            was_unreadable: HashSet::new(),
+            open_counted: 0,
+            opened_since: 0,
+            directories: Vec::new(),
+            complained: HashSet::new(),
+            last_read: None,
+            setting,
+        };
+        let started = position::started_key(&tail.setting.source);
+        for (key, value) in marks {
+            match Position::read(&tail.setting.source, key, value) {
+                Some(position) => tail.resume(position, sink),
+                None if key == started => tail.is_first_start = false,
+                None => {}
+            }
+        }
+        tail
+    }
+
+    /// A file of an earlier life. It is looked for under its path, then among its family.
+    fn resume(&mut self, position: Position, sink: &mut S) {
+        self.next_number = self.next_number.max(position.number + 1);
+        self.claims.take(position.id, self.holder);
+        let family = self.families.entry(position.base.clone()).or_default();
+        family.known_until = family.known_until.max(position.modified);
+        family.generations.insert(position.number);
+        let lane = sink.open(&position.path, (position.offset > 0).then_some(position.text));
+        let file = Followed::resumed(position, lane);
+        self.by_id.insert(file.id, file.number);
+        if file.life == Life::Here {
+            self.by_path.insert(file.path.clone(), file.number);
+        }
+        self.followed.insert(file.number, file);
+    }
+
+    /// Directories in which files were found or may appear; to be watched.
+    pub fn directories(&self) -> &[PathBuf] {
+        &self.directories
+    }
+
+    /// Finds out what happened to files and their names. Walks all paths when it is time for that, or when `events` say
+    /// more than that a file grew.
+    pub fn look(&mut self, now: Moment, events: &Events, sink: &mut S) {
+        if events.is_incomplete {
+            self.next_scan = self.next_scan.min(now.steady);
+        }
+        for path in &events.paths {
+            self.touched(path, now);
+        }
+        self.look_at_gone(now);
+        if now.steady >= self.next_scan {
+            self.scan(now, sink);
+        }
+    }
+
+    /// When there is something to do again without an event; on the clock's steady time.
+    pub fn wants_to_look_at(&self, now: Moment) -> Duration {
+        let is_watching = !(self.gone.is_empty()
+            && self.retrying.is_empty()
+            && self.holding.is_empty()
+            && self.waiting.is_empty());
+        if is_watching { self.next_scan.min(now.steady + WATCH_EVERY) } else { self.next_scan }
+    }
+
+    /// When bytes were read last.
+    pub fn last_read(&self) -> Option<Millis> {
+        self.last_read
+    }
+
+    fn set_life(&mut self, number: u64, life: Life) {
+        let file = self.followed.get_mut(&number).expect("whoever asks has found it");
+        file.life = life;
+        if matches!(life, Life::Gone(_)) {
+            self.gone.insert(number);
+        } else {
+            self.gone.remove(&number);
+        }
+    }
+
+    /// Says it once for each path. What is said is bounded too.
+    fn complain(&mut self, path: &Path, what: std::fmt::Arguments<'_>) {
+        const COMPLAINTS_MAX: usize = 10_000;
+        if self.complained.len() < COMPLAINTS_MAX && self.complained.insert(path.to_owned()) {
+            tracing::warn!(source = ?self.setting.source, ?path, "{what}");
+        }
+    }
+}

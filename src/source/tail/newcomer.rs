@@ -1,0 +1,409 @@
+//! What an unknown file is: new, a generation that was rotated before we saw it, or a copy of bytes that we have.
+//!
+//! Only a file whose name says that it belongs to a family is compared with the family's generations, so that two files
+//! with one head stay two files. Whoever holds the same bytes up to the place that was read goes on at that place: in a
+//! copy when the original was cut off (`turn`), in the compressed file when the plain one is gone, in the new file
+//! when an editor replaced the old one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::family;
+use super::followed::{Followed, Life, Look, UNREAD};
+use super::print::{PRINT_BYTES, Print, read_full};
+use super::reader::Opened;
+use super::{Sink, Start, Tail};
+use crate::source::encoding::Text;
+use crate::source::packing::Packing;
+use crate::world::{File, Moment, Stat};
+
+/// A file that may be a copy in the making is left alone until it was the same for so long.
+const SETTLED_AFTER: Duration = Duration::from_millis(1500);
+/// Of files that begin at their end: a line that is not finished is looked back for this far. Bytes.
+const LINE_BACK_MAX: u64 = 1 << 20;
+
+/// A file that is not told from a copy yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiting {
+    look: Look,
+    since: Duration,
+}
+
+/// Whose bytes an unknown file has.
+enum Kin {
+    Nobodys,
+    /// Not to be said yet.
+    Unfinished,
+    /// The same as this one as far as that was read.
+    Of(u64),
+}
+
+/// An unknown file that was opened.
+struct Newcomer {
+    path: PathBuf,
+    base: PathBuf,
+    stat: Stat,
+    opened: Opened,
+    head: Vec<u8>,
+    packing: Packing,
+}
+
+impl<S: Sink> Tail<S> {
+    /// A file at one of the paths of the source.
+    pub(super) fn newcomer(&mut self, path: PathBuf, stat: Stat, now: Moment, sink: &mut S) {
+        let base = self.base_of(&path);
+        let was_unreadable = self.was_unreadable.contains(&path);
+        let Some(newcomer) = self.opened_newcomer(path, base, &stat) else { return };
+        if !self.claims.take(newcomer.stat.id, self.holder) {
+            self.complain(&newcomer.path, format_args!("is read by another source already"));
+            return;
+        }
+        let id = newcomer.stat.id;
+        if let Some(number) = self.replaced_by(&newcomer) {
+            return self.continue_in(number, newcomer, Life::Here, now);
+        }
+        match self.kin(&newcomer, now) {
+            Kin::Unfinished => self.claims.give_back(id, self.holder),
+            Kin::Of(number) => self.copy_of(number, newcomer, Life::Here, now, sink),
+            Kin::Nobodys => {
+                let is_old = self.is_first_scan && !was_unreadable;
+                let from_end = match self.setting.start {
+                    Start::Auto => is_old && self.is_first_start,
+                    Start::End => is_old,
+                    Start::Beginning => false,
+                };
+                self.adopt(newcomer, Life::Here, from_end, sink);
+            }
+        }
+    }
+
+    /// A file in the directory of a family, with a name of the family, and with none of the source's paths.
+    pub(super) fn member(&mut self, path: PathBuf, stat: Stat, base: &Path, now: Moment, sink: &mut S) {
+        let known_until = self.families.get(base).map_or(i64::MAX, |family| family.known_until);
+        if stat.modified < known_until {
+            return;
+        }
+        let Some(newcomer) = self.opened_newcomer(path, base.to_owned(), &stat) else { return };
+        if !self.claims.take(newcomer.stat.id, self.holder) {
+            return;
+        }
+        let id = newcomer.stat.id;
+        match self.kin(&newcomer, now) {
+            Kin::Unfinished => {
+                self.claims.give_back(id, self.holder);
+                self.families.entry(base.to_owned()).or_default().is_due = true;
+            }
+            Kin::Of(number) => self.copy_of(number, newcomer, Life::Gone(now.steady), now, sink),
+            Kin::Nobodys => drop(self.adopt(newcomer, Life::Gone(now.steady), false, sink)),
+        }
+    }
+
+    /// The base path of the family that a path belongs to by its name; its own where there is none.
+    fn base_of(&self, path: &Path) -> PathBuf {
+        if self.families.contains_key(path) {
+            return path.to_owned();
+        }
+        let Some(name) = path.file_name() else { return path.to_owned() };
+        let bases = family::bases_of(name).into_iter().map(|base| path.with_file_name(base));
+        bases.into_iter().find(|base| self.families.contains_key(base)).unwrap_or_else(|| path.to_owned())
+    }
+
+    fn opened_newcomer(&mut self, path: PathBuf, base: PathBuf, stat: &Stat) -> Option<Newcomer> {
+        self.make_room();
+        let looked = Opened::open(&*self.files, &path).and_then(|opened| match opened {
+            Some((opened, stat)) => Ok(Some((opened.raw_head()?, opened, stat))),
+            None => Ok(None),
+        });
+        match looked {
+            // Another file has the name by now: the next scan will see it.
+            Ok(Some((.., at_open))) if at_open.id != stat.id => {
+                self.next_scan = Duration::ZERO;
+                None
+            }
+            Ok(Some((head, opened, stat))) => {
+                let packing = Packing::recognise(&head);
+                Some(Newcomer { path, base, stat, opened, head, packing })
+            }
+            Ok(None) => None,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                self.cannot_read(&path, &error);
+                self.was_unreadable.insert(path);
+                None
+            }
+        }
+    }
+
+    /// The file that had this very path, when it was deleted and all that was read of it stands here as well: an editor
+    /// has saved it.
+    fn replaced_by(&self, newcomer: &Newcomer) -> Option<u64> {
+        let numbers = self.generations(&newcomer.path);
+        numbers.into_iter().rev().find(|number| {
+            let file = &self.followed[number];
+            let is_deleted = match (&file.life, &file.opened) {
+                (Life::Gone(_), Some(opened)) => opened.file.stat().is_ok_and(|stat| stat.links == 0),
+                (Life::Ghost(_), _) => true,
+                _ => false,
+            };
+            is_deleted && file.path == newcomer.path && self.has_all_of(newcomer, *number)
+        })
+    }
+
+    /// Whether the newcomer holds what was read of the file, to the place of its check, and that is a full print.
+    fn has_all_of(&self, newcomer: &Newcomer, number: u64) -> bool {
+        let file = &self.followed[&number];
+        !file.is_packed()
+            && newcomer.packing == Packing::Plain
+            && file.check.len >= PRINT_BYTES as u16
+            && newcomer.stat.len >= file.read
+            && file.head.is_of(&newcomer.head)
+            && file.check.is_in(&*newcomer.opened.file).unwrap_or(false)
+    }
+
+    fn kin(&mut self, newcomer: &Newcomer, now: Moment) -> Kin {
+        if newcomer.base == newcomer.path {
+            return Kin::Nobodys;
+        }
+        let kin = match newcomer.packing {
+            Packing::Plain => self.plain_kin(newcomer),
+            _ => self.packed_kin(newcomer),
+        };
+        let is_in_the_making = match kin {
+            Kin::Unfinished => true,
+            _ => newcomer.packing != Packing::Plain,
+        };
+        if !is_in_the_making || self.is_settled(newcomer, now) {
+            self.waiting.remove(&newcomer.path);
+            return match kin {
+                // As much of a copy as there will ever be.
+                Kin::Unfinished => self.writer_of_head(newcomer).map_or(Kin::Nobodys, Kin::Of),
+                kin => kin,
+            };
+        }
+        // Looked at again soon.
+        self.next_scan = self.next_scan.min(now.steady + SETTLED_AFTER / 2);
+        Kin::Unfinished
+    }
+
+    /// Whether the file was the same for a while.
+    fn is_settled(&mut self, newcomer: &Newcomer, now: Moment) -> bool {
+        let look = Look::of(&newcomer.stat);
+        let waiting =
+            self.waiting.entry(newcomer.path.clone()).or_insert(Waiting { look, since: now.steady });
+        if waiting.look != look {
+            *waiting = Waiting { look, since: now.steady };
+        }
+        self.is_all_settled || now.steady.saturating_sub(waiting.since) >= SETTLED_AFTER
+    }
+
+    fn plain_kin(&self, newcomer: &Newcomer) -> Kin {
+        let mut kin = Kin::Nobodys;
+        for number in self.generations(&newcomer.base).into_iter().rev() {
+            let file = &self.followed[&number];
+            if file.is_packed() || !is_born_behind(newcomer, file) {
+                continue;
+            }
+            if file.head.len == 0 || !begin_alike(file, &newcomer.head) {
+                continue;
+            }
+            let is_whole = newcomer.stat.len >= file.check.at && newcomer.head.len() >= file.head.len.into();
+            match is_whole {
+                true if file.check.is_in(&*newcomer.opened.file).unwrap_or(false) => return Kin::Of(number),
+                true => {}
+                false => kin = Kin::Unfinished,
+            }
+        }
+        // Nothing stands in it yet: it may become anything.
+        if newcomer.stat.len == 0 { Kin::Unfinished } else { kin }
+    }
+
+    /// The youngest generation that begins as the newcomer does.
+    fn writer_of_head(&self, newcomer: &Newcomer) -> Option<u64> {
+        let numbers = self.generations(&newcomer.base);
+        numbers.into_iter().rev().find(|number| {
+            let file = &self.followed[number];
+            newcomer.stat.len > 0 && file.head.len > 0 && begin_alike(file, &newcomer.head)
+        })
+    }
+
+    /// Only the heads are compared; the check follows where reading gets there.
+    fn packed_kin(&self, newcomer: &Newcomer) -> Kin {
+        let mut opened = Opened { file: newcomer.opened.file.clone(), unpacked: None };
+        let mut head = vec![0; PRINT_BYTES];
+        let mut filled = 0;
+        if opened.unpack(newcomer.packing, self.setting.expansion_ratio_max).is_ok() {
+            while filled < head.len() {
+                match opened.read_unpacked(&mut head[filled..]) {
+                    Ok(n) if n > 0 => filled += n,
+                    _ => break,
+                }
+            }
+        }
+        head.truncate(filled);
+        let plain_name =
+            newcomer.path.file_name().map(|name| family::without_packing(name.as_encoded_bytes()));
+        let generations = self.generations(&newcomer.base);
+        let alike = generations.into_iter().rev().filter(|number| {
+            let file = &self.followed[number];
+            file.head.len > 0 && file.head.is_of(&head)
+        });
+        // Of several the one that had this name without its ending.
+        let is_named = |number: &u64| {
+            self.followed[number].path.file_name().map(|name| name.as_encoded_bytes()) == plain_name
+        };
+        let alike: Vec<u64> = alike.collect();
+        let named = alike.iter().copied().find(is_named);
+        named.or(alike.first().copied()).map_or(Kin::Nobodys, Kin::Of)
+    }
+
+    /// The newcomer has the bytes of a file that we have. Who reads on?
+    fn copy_of(&mut self, number: u64, newcomer: Newcomer, life: Life, now: Moment, sink: &mut S) {
+        let file = &self.followed[&number];
+        let is_lost = match file.life {
+            Life::Ghost(_) => true,
+            // Closed, and its name leads to something else or nowhere.
+            Life::Gone(_) => file.opened.is_none() && !self.still_leads_to(number),
+            _ => false,
+        };
+        if is_lost {
+            return self.continue_in(number, newcomer, life, now);
+        }
+        let origin = match file.life {
+            Life::Copy(of) => of,
+            _ => number,
+        };
+        let is_done = file.life == Life::Done;
+        let copied = self.adopt(newcomer, if is_done { Life::Done } else { Life::Copy(origin) }, false, sink);
+        let (head, check, read) = {
+            let file = &self.followed[&number];
+            (file.head, file.check, file.read)
+        };
+        let copy = self.followed.get_mut(&copied).expect("it was just adopted");
+        (copy.head, copy.check) = (head, check);
+        if is_done {
+            copy.read = read;
+            copy.ended_at = Some(copy.seen);
+        }
+    }
+
+    pub(super) fn still_leads_to(&self, number: u64) -> bool {
+        let file = &self.followed[&number];
+        self.files.stat(&file.path).is_ok_and(|stat| stat.id == file.id)
+    }
+
+    /// The file goes on in another one that holds its bytes.
+    fn continue_in(&mut self, number: u64, newcomer: Newcomer, life: Life, now: Moment) {
+        let Newcomer { path, stat, opened, packing, .. } = newcomer;
+        let file = self.followed.get_mut(&number).expect("it is followed");
+        let old_id = std::mem::replace(&mut file.id, stat.id);
+        file.path.clone_from(&path);
+        file.packing = packing;
+        file.seen = Look::of(&stat);
+        file.last_look_at = Some(file.seen);
+        file.opened = None;
+        file.ended_at = None;
+        file.scan = self.scans;
+        file.last_bytes = now.steady;
+        drop(opened);
+        self.by_id.remove(&old_id);
+        self.claims.give_back(old_id, self.holder);
+        self.by_id.insert(stat.id, number);
+        if life == Life::Here {
+            self.by_path.insert(path, number);
+        }
+        self.set_life(number, life);
+        self.moved.insert(number);
+        self.enqueue(number);
+    }
+
+    /// Follows a file from now on.
+    fn adopt(&mut self, newcomer: Newcomer, life: Life, from_end: bool, sink: &mut S) -> u64 {
+        let Newcomer { path, base, stat, opened, head, packing } = newcomer;
+        let number = self.next_number;
+        self.next_number += 1;
+        let text = if packing == Packing::Plain { Text::of_head(&head) } else { Text::Unknown };
+        let mut file = Followed::new(number, &path, &base, &stat, packing, sink.open(&path, None));
+        if from_end && packing != Packing::Plain {
+            file.read = UNREAD;
+            file.life = Life::Done;
+            file.ended_at = Some(file.seen);
+        } else if from_end && stat.len > 0 {
+            file.read = end_of_lines(&*opened.file, stat.len, text).unwrap_or(stat.len);
+            file.text = text;
+            file.lane = sink.open(&path, Some(text));
+            file.head =
+                Print::of_head(&head[..head.len().min(usize::try_from(file.read).unwrap_or(usize::MAX))]);
+            file.before = bytes_before(&*opened.file, file.read).unwrap_or_default();
+            file.check = Print::ending_at(file.read, &file.before);
+        }
+        let behind = file.read < stat.len;
+        let is_open = matches!(life, Life::Here | Life::Gone(_)) && packing == Packing::Plain && behind;
+        file.opened = is_open.then_some(opened);
+        if !is_open {
+            file.before = Vec::new();
+        }
+        file.scan = self.scans;
+        let life = if file.life == Life::Done { Life::Done } else { life };
+        let family = self.families.entry(base).or_default();
+        if family.generations.is_empty() {
+            family.known_until = stat.modified;
+        }
+        family.generations.insert(number);
+        self.by_id.insert(stat.id, number);
+        if self.setting.paths.matches(&path) {
+            self.by_path.insert(path.clone(), number);
+        }
+        self.was_unreadable.remove(&path);
+        self.followed.insert(number, file);
+        self.set_life(number, life);
+        self.moved.insert(number);
+        if behind && matches!(life, Life::Here | Life::Gone(_)) {
+            self.enqueue(number);
+        }
+        number
+    }
+}
+
+/// A copy is younger than what it is a copy of; a generation that we have missed is older than its successor.
+fn is_born_behind<L>(newcomer: &Newcomer, file: &Followed<L>) -> bool {
+    match (newcomer.stat.id.born, file.id.born) {
+        (Some(newcomer), Some(file)) => newcomer >= file,
+        _ => true,
+    }
+}
+
+/// As far as there is something to compare.
+fn begin_alike<L>(file: &Followed<L>, head: &[u8]) -> bool {
+    // A shorter head cannot be told from any other.
+    head.len() < file.head.len.into() || file.head.is_of(head)
+}
+
+pub(super) fn bytes_before(file: &dyn File, place: u64) -> io::Result<Vec<u8>> {
+    let len = place.min(PRINT_BYTES as u64);
+    let mut before = vec![0; len as usize];
+    let n = read_full(file, &mut before, place - len)?;
+    if n < before.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(before)
+}
+
+/// Behind the last line end before `len`; `len` where there is none near.
+fn end_of_lines(file: &dyn File, len: u64, text: Text) -> io::Result<u64> {
+    if matches!(text, Text::Utf16Le | Text::Utf16Be) {
+        return Ok(len & !1);
+    }
+    let mut block = vec![0; 64 << 10];
+    let mut end = len;
+    while end > 0 && len - end < LINE_BACK_MAX {
+        let from = end.saturating_sub(block.len() as u64);
+        let wanted = (end - from) as usize;
+        let n = read_full(file, &mut block[..wanted], from)?;
+        if let Some(place) = memchr::memrchr(b'\n', &block[..n]) {
+            return Ok(from + place as u64 + 1);
+        }
+        end = from;
+    }
+    Ok(if end == 0 { 0 } else { len })
+}

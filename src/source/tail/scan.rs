@@ -1,0 +1,359 @@
+//! Which files there are, under which names: one walk over all paths, then what changed since the last one.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::family::is_generation;
+use super::followed::{Life, Look};
+use super::{Sink, Tail};
+use crate::world::{Kind, Moment, Stat};
+
+/// A walk begins so long after the last one, unless something happens before.
+const SCAN_EVERY: Duration = Duration::from_millis(1000);
+/// Walks take at most this part of the time...
+const SCAN_SHARE: u32 = 20;
+/// ...or this, where events say that names changed...
+const SCAN_SHARE_AWAKE: u32 = 4;
+/// ...and never less often than this.
+const SCAN_SELDOM: Duration = Duration::from_secs(10);
+/// How often generations that are done are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Deleted generations are remembered for so long, and so many of them.
+const GHOSTS_FOR: Duration = Duration::from_secs(3600);
+const GHOSTS_MAX: usize = 4096;
+
+impl<S: Sink> Tail<S> {
+    /// Something happened at a path.
+    pub(super) fn touched(&mut self, path: &Path, now: Moment) {
+        match self.by_path.get(path) {
+            Some(&number) => match self.files.stat(path) {
+                Ok(stat) if stat.id == self.followed[&number].id => return self.refresh(number, &stat),
+                _ => {}
+            },
+            None if !self.setting.paths.matches(path) => return,
+            None => {}
+        }
+        self.next_scan = self.next_scan.min(self.scan_allowed_at.max(now.steady));
+    }
+
+    pub(super) fn scan(&mut self, now: Moment, sink: &mut S) {
+        let began = (self.clock)().steady;
+        self.scans += 1;
+        self.unreadable.clear();
+        let others = self.see_who_stayed();
+        let newcomers = self.see_who_moved(others, now, sink);
+        let missing =
+            self.followed.values().filter(|file| file.life == Life::Here && file.scan != self.scans);
+        for number in missing.map(|file| file.number).collect::<Vec<_>>() {
+            self.gone(number, now, sink);
+        }
+        self.waiting.retain(|path, _| newcomers.iter().any(|(other, _)| other == path));
+        for (path, stat) in newcomers {
+            self.newcomer(path, stat, now, sink);
+        }
+        if now.steady >= self.next_sweep {
+            self.next_sweep = now.steady + SWEEP_EVERY;
+            self.sweep(now);
+        }
+        self.look_at_families(now, sink);
+        self.is_first_scan = false;
+        let cost = (self.clock)().steady.saturating_sub(began);
+        self.scan_allowed_at = now.steady + cost * SCAN_SHARE_AWAKE;
+        self.next_scan = now.steady + (cost * SCAN_SHARE).clamp(SCAN_EVERY, SCAN_SELDOM);
+    }
+
+    /// Refreshes the files whose path still leads to them; gives the other paths.
+    fn see_who_stayed(&mut self) -> Vec<(PathBuf, Stat)> {
+        let found = self.setting.paths.find(&*self.files);
+        for (path, error) in &found.troubles {
+            self.cannot_read(path, error);
+        }
+        if found.is_cut {
+            self.complain(
+                Path::new(&self.setting.source.clone()),
+                format_args!(
+                    "there are more directories or files than can be looked at; those beyond are not followed"
+                ),
+            );
+        }
+        self.directories = found.directories;
+        let mut others = Vec::new();
+        for path in found.files {
+            let stat = match self.files.stat(&path) {
+                Ok(stat) => stat,
+                // Gone between the two looks, or a link that leads nowhere at the moment.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    self.cannot_read(&path, &error);
+                    continue;
+                }
+            };
+            if stat.kind != Kind::Regular {
+                self.is_no_file(&path, stat.kind);
+                continue;
+            }
+            match self.by_id.get(&stat.id) {
+                Some(&number) if self.followed[&number].path == path => self.is_still_here(number, &stat),
+                _ => others.push((path, stat)),
+            }
+        }
+        others
+    }
+
+    fn is_still_here(&mut self, number: u64, stat: &Stat) {
+        let file = self.followed.get_mut(&number).expect("it was found by its id");
+        file.scan = self.scans;
+        if matches!(file.life, Life::Gone(_) | Life::Ghost(_)) {
+            self.by_path.insert(file.path.clone(), number);
+            self.set_life(number, Life::Here);
+            self.moved.insert(number);
+            self.enqueue(number);
+        }
+        self.refresh(number, stat);
+    }
+
+    fn is_no_file(&mut self, path: &Path, kind: Kind) {
+        match kind {
+            Kind::Directory => {}
+            _ => self.complain(path, format_args!("is no regular file and is not read")),
+        }
+    }
+
+    /// Files under another name than before; gives the paths of unknown ones.
+    fn see_who_moved(
+        &mut self,
+        others: Vec<(PathBuf, Stat)>,
+        now: Moment,
+        sink: &mut S,
+    ) -> Vec<(PathBuf, Stat)> {
+        let mut newcomers = Vec::new();
+        let mut new_ids = HashSet::new();
+        for (path, stat) in others {
+            match self.by_id.get(&stat.id).copied() {
+                // A second name of a file that was seen under its first one, or is just new.
+                Some(number) if self.followed[&number].scan == self.scans => {}
+                Some(number) => self.moved_to(number, path, &stat, now, sink),
+                None if new_ids.insert(stat.id) => newcomers.push((path, stat)),
+                None => {}
+            }
+        }
+        newcomers
+    }
+
+    fn moved_to(&mut self, number: u64, path: PathBuf, stat: &Stat, now: Moment, sink: &mut S) {
+        let file = self.followed.get_mut(&number).expect("it was found by its id");
+        file.scan = self.scans;
+        if self.by_path.get(&file.path) == Some(&number) {
+            self.by_path.remove(&file.path);
+        }
+        if file.life == Life::Here {
+            file.renamed_at = Some(now.steady);
+            sink.rotated();
+            self.lost_its_path(number);
+        }
+        let file = self.followed.get_mut(&number).expect("it is there");
+        file.path.clone_from(&path);
+        if matches!(file.life, Life::Gone(_) | Life::Ghost(_)) {
+            self.set_life(number, Life::Here);
+            self.enqueue(number);
+        }
+        self.by_path.insert(path, number);
+        self.moved.insert(number);
+        self.refresh(number, stat);
+    }
+
+    /// None of the paths leads to it any more.
+    fn gone(&mut self, number: u64, now: Moment, sink: &mut S) {
+        let file = &self.followed[&number];
+        if self.by_path.get(&file.path) == Some(&number) {
+            self.by_path.remove(&file.path);
+        }
+        self.set_life(number, Life::Gone(now.steady));
+        sink.rotated();
+        self.lost_its_path(number);
+        self.enqueue(number);
+    }
+
+    fn lost_its_path(&mut self, number: u64) {
+        let file = &self.followed[&number];
+        let family = self.families.entry(file.base.clone()).or_default();
+        family.known_until = family.known_until.max(file.seen.modified);
+        family.is_due = true;
+    }
+
+    /// Takes a look at the file into account; what changed is to be read.
+    pub(super) fn refresh(&mut self, number: u64, stat: &Stat) {
+        let file = self.followed.get_mut(&number).expect("whoever asks has found it");
+        let look = Look::of(stat);
+        let is_first = file.last_look_at.replace(look).is_none();
+        if look == file.seen && !(is_first && file.behind() > 0) {
+            return;
+        }
+        if look.len < file.seen.len {
+            file.known_len = file.known_len.max(file.seen.len);
+        }
+        file.seen = look;
+        file.zeros_to = 0;
+        match file.life {
+            Life::Here | Life::Gone(_) => self.enqueue(number),
+            Life::Done | Life::Ghost(_)
+                if file.ended_at != Some(look) && file.read != super::followed::UNREAD =>
+            {
+                self.set_life(number, Life::Here);
+                self.moved.insert(number);
+                self.enqueue(number);
+            }
+            Life::Done | Life::Ghost(_) | Life::Copy(_) => {
+                self.moved.insert(number);
+            }
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, number: u64) {
+        let file = self.followed.get_mut(&number).expect("whoever asks has found it");
+        if !std::mem::replace(&mut file.is_ready, true) {
+            self.ready.push_back(number);
+        }
+    }
+
+    /// Files that no path leads to: their descriptors and last names are looked at each time.
+    pub(super) fn look_at_gone(&mut self, now: Moment) {
+        for number in self.gone.iter().copied().collect::<Vec<_>>() {
+            let file = &self.followed[&number];
+            let stat = match &file.opened {
+                Some(opened) => opened.file.stat(),
+                None => self.files.stat(&file.path),
+            };
+            match stat {
+                Ok(stat) if stat.id == file.id => self.refresh(number, &stat),
+                _ => self.families.entry(file.base.clone()).or_default().is_due = true,
+            }
+        }
+        for number in self.retrying.iter().copied().collect::<Vec<_>>() {
+            let Some(file) = self.followed.get_mut(&number) else {
+                self.retrying.remove(&number);
+                continue;
+            };
+            if file.retry_at.is_none_or(|retry| now.steady >= retry) {
+                file.retry_at = None;
+                self.retrying.remove(&number);
+                self.enqueue(number);
+            }
+        }
+    }
+
+    fn look_at_families(&mut self, now: Moment, sink: &mut S) {
+        let due: Vec<PathBuf> = self
+            .families
+            .iter_mut()
+            .filter(|(_, family)| family.is_due)
+            .map(|(base, _)| base.clone())
+            .collect();
+        for base in due {
+            self.look_at_family(&base, now, sink);
+        }
+    }
+
+    /// Looks for the generations of a base path in its directory, known ones by their numbers and unknown ones by their
+    /// names.
+    pub(super) fn look_at_family(&mut self, base: &Path, now: Moment, sink: &mut S) {
+        let (Some(directory), Some(name)) = (base.parent(), base.file_name()) else { return };
+        let known: HashSet<u64> =
+            self.generations(base).into_iter().map(|number| self.followed[&number].id.inode).collect();
+        let Ok(entries) = self.files.list(directory) else { return };
+        let mut members = Vec::new();
+        for entry in entries {
+            if !known.contains(&entry.inode) && !is_generation(name, &entry.name) {
+                continue;
+            }
+            let path = directory.join(&entry.name);
+            let Ok(stat) = self.files.stat(&path) else { continue };
+            match self.by_id.get(&stat.id).copied() {
+                Some(number) => self.located(number, path, &stat),
+                None if stat.kind != Kind::Regular => {}
+                None if self.setting.paths.matches(&path) => self.newcomer(path, stat, now, sink),
+                None if is_generation(name, &entry.name) => members.push((path, stat)),
+                None => {}
+            }
+        }
+        self.families.entry(base.to_owned()).or_default().is_due = false;
+        for number in self.generations(base) {
+            let file = &self.followed[&number];
+            if matches!(file.life, Life::Done | Life::Copy(_)) && file.scan != self.scans {
+                self.set_life(number, Life::Ghost(now.steady));
+            }
+        }
+        members.sort_by_key(|(_, stat)| stat.modified);
+        for (path, stat) in members {
+            self.member(path, stat, base, now, sink);
+        }
+    }
+
+    fn located(&mut self, number: u64, path: PathBuf, stat: &Stat) {
+        let file = self.followed.get_mut(&number).expect("it was found by its id");
+        if file.scan == self.scans || file.life == Life::Here {
+            return;
+        }
+        file.scan = self.scans;
+        if file.path != path {
+            file.path = path;
+            self.moved.insert(number);
+        }
+        if let Life::Ghost(_) = file.life {
+            self.set_life(number, Life::Done);
+        }
+        self.refresh(number, stat);
+    }
+
+    pub(super) fn generations(&self, base: &Path) -> Vec<u64> {
+        self.families.get(base).map(|family| family.generations.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// Generations that are done are looked for again; those that are deleted are forgotten after a while.
+    fn sweep(&mut self, now: Moment) {
+        let mut ghosts = Vec::new();
+        for file in self.followed.values() {
+            match file.life {
+                Life::Ghost(since) => ghosts.push((since, file.number)),
+                Life::Done | Life::Copy(_) if file.scan != self.scans => {
+                    self.families.entry(file.base.clone()).or_default().is_due = true;
+                }
+                _ => {}
+            }
+        }
+        ghosts.sort_unstable();
+        let too_many = ghosts.len().saturating_sub(GHOSTS_MAX);
+        for (place, (since, number)) in ghosts.into_iter().enumerate() {
+            if place < too_many || now.steady.saturating_sub(since) >= GHOSTS_FOR {
+                self.forget(number);
+            }
+        }
+    }
+
+    pub(super) fn forget(&mut self, number: u64) {
+        let Some(file) = self.followed.remove(&number) else { return };
+        if self.by_id.get(&file.id) == Some(&number) {
+            self.by_id.remove(&file.id);
+        }
+        if self.by_path.get(&file.path) == Some(&number) {
+            self.by_path.remove(&file.path);
+        }
+        self.claims.give_back(file.id, self.holder);
+        if let Some(family) = self.families.get_mut(&file.base) {
+            family.generations.remove(&number);
+            if family.generations.is_empty() {
+                self.families.remove(&file.base);
+            }
+        }
+        self.gone.remove(&number);
+        self.moved.remove(&number);
+        self.forgotten.push(number);
+    }
+
+    pub(super) fn cannot_read(&mut self, path: &Path, error: &io::Error) {
+        self.unreadable.insert(path.to_owned());
+        self.complain(path, format_args!("cannot be read: {error}; tried again from now on"));
+    }
+}
