@@ -4,7 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use crate::world::Clock;
 const LAST_COMMIT_WITHIN: Duration = Duration::from_millis(950);
 
 pub(super) struct Committing {
+    shared: Arc<Shared>,
     wake: SyncSender<()>,
     /// Never says anything; ends with the thread.
     ended: Receiver<()>,
@@ -33,21 +34,23 @@ impl Committing {
         report_recovery(shared);
         let (wake, woken) = mpsc::sync_channel(1);
         let (ends, ended) = mpsc::channel::<()>();
-        let (shared, clock) = (shared.clone(), clock.clone());
+        let (books, clock) = (shared.clone(), clock.clone());
         thread::Builder::new().name("committer".to_owned()).spawn(move || {
             let _ends = ends;
             while woken.recv().is_ok() {
-                report(shared.commit(clock().wall));
+                report(books.commit(clock().wall));
             }
-            report(shared.commit(clock().wall));
+            report(books.commit(clock().wall));
         })?;
-        Ok(Committing { wake, ended })
+        Ok(Committing { shared: shared.clone(), wake, ended })
     }
 
     /// Asks for a commit. One that is under way, or asked for, is not waited for.
     pub fn tick(&self) {
-        // Refused when one waits already.
-        let _ = self.wake.try_send(());
+        match self.wake.try_send(()) {
+            Ok(()) | Err(TrySendError::Full(())) => {}
+            Err(TrySendError::Disconnected(())) => self.shared.give_up("who commits has panicked"),
+        }
     }
 
     pub fn last_commit(self) -> LastCommit {
@@ -104,5 +107,137 @@ fn report(outcome: Option<Outcome>) {
             tracing::info!("counts are committed again, none was lost");
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::{Path, PathBuf};
+    use std::sync::Mutex;
+
+    use crate::event::{CodeBook, Delta, Label, SourceCounts};
+    use crate::ledger::{CatalogueInfo, Exposure, Limits, Store};
+    use crate::telemetry::Telemetry;
+    use crate::world::{self, Disk, Entry, File, Files, Links, Lock, Stat};
+
+    /// A disk whose syncs wait as long as `door` is held.
+    #[derive(Debug, Clone)]
+    struct Slow {
+        door: Arc<Mutex<()>>,
+    }
+
+    #[derive(Debug)]
+    struct SlowFile(Box<dyn File>, Slow);
+
+    impl Files for Slow {
+        fn stat(&self, path: &Path) -> io::Result<Stat> {
+            Disk.stat(path)
+        }
+
+        fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
+            Disk.list(directory)
+        }
+
+        fn open(&self, path: &Path, links: Links) -> io::Result<Box<dyn File>> {
+            Disk.open(path, links)
+        }
+
+        fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
+            Ok(Box::new(SlowFile(Disk.create(path)?, self.clone())))
+        }
+
+        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+            Disk.rename(from, to)
+        }
+
+        fn remove(&self, path: &Path) -> io::Result<()> {
+            Disk.remove(path)
+        }
+
+        fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+            Disk.sync_directory(directory)
+        }
+
+        fn private_directory(&self, directory: &Path) -> io::Result<()> {
+            Disk.private_directory(directory)
+        }
+
+        fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+            Disk.lock(path)
+        }
+    }
+
+    impl File for SlowFile {
+        fn stat(&self) -> io::Result<Stat> {
+            self.0.stat()
+        }
+
+        fn read_at(&self, block: &mut [u8], offset: u64) -> io::Result<usize> {
+            self.0.read_at(block, offset)
+        }
+
+        fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
+            self.0.next_data(offset)
+        }
+
+        fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.append(bytes)
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            let _open = self.1.door.lock().unwrap();
+            self.0.sync()
+        }
+    }
+
+    fn shared(directory: PathBuf, door: &Arc<Mutex<()>>, clock: &Clock) -> Arc<Shared> {
+        let mut store = Store::open(Arc::new(Slow { door: door.clone() }), &directory).unwrap();
+        let info = CatalogueInfo { version: Label::from("0"), sha256: Label::from("0") };
+        let now = clock().wall;
+        let ledger = store.ledger(Limits::default(), CodeBook::new(), &info, Exposure::default(), now);
+        Arc::new(Shared::new(ledger, Telemetry::of_this_build()).with_store(store))
+    }
+
+    fn lines(count: u64) -> Delta {
+        let counts = SourceCounts { lines: count, unmatched: count, ..SourceCounts::default() };
+        Delta { source: "s".into(), counts, ..Delta::default() }
+    }
+
+    #[test]
+    fn a_disk_that_hangs_keeps_nobody_from_delivering_looking_and_leaving() {
+        let (scratch, door, clock) =
+            (tempfile::tempdir().unwrap(), Arc::new(Mutex::new(())), world::real_clock());
+        let shared = shared(scratch.path().join("state"), &door, &clock);
+        assert!(matches!(shared.commit(clock().wall), Some(Outcome::Committed { .. })));
+        let closed = door.lock().unwrap();
+        let committing = Committing::start(&shared, &clock).unwrap();
+        shared.deliver(lines(1));
+        let begun = Instant::now();
+        (0..100).for_each(|_| committing.tick());
+        shared.deliver(lines(2));
+        assert_eq!(shared.ledger().totals().counts.lines, 0);
+        let stop = Stop::new().unwrap();
+        stop.ask();
+        let last = committing.last_commit();
+        last.wait_unless(&stop);
+        assert!(!last.is_settled(&shared), "it cannot be");
+        assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
+        drop(closed);
+    }
+
+    #[test]
+    fn the_last_commit_has_everything_that_was_delivered() {
+        let (scratch, door, clock) =
+            (tempfile::tempdir().unwrap(), Arc::new(Mutex::new(())), world::real_clock());
+        let shared = shared(scratch.path().join("state"), &door, &clock);
+        let committing = Committing::start(&shared, &clock).unwrap();
+        (0..10).for_each(|_| shared.deliver(lines(1)));
+        let last = committing.last_commit();
+        last.wait_unless(&Stop::new().unwrap());
+        assert!(last.is_settled(&shared));
+        assert_eq!(shared.ledger().totals().counts.lines, 10);
+        let held = crate::ledger::store::look(&Disk, &scratch.path().join("state")).unwrap();
+        assert_eq!(held.totals.lines, 10);
     }
 }

@@ -149,6 +149,15 @@ impl Shared {
         Some(outcome)
     }
 
+    /// Nobody commits any more, for this reason.
+    pub fn give_up(&self, why: &str) {
+        if let Some(durable) = &self.durable
+            && held(&durable.trouble).replace(why.to_owned()).is_none()
+        {
+            self.telemetry.ledger_failed();
+        }
+    }
+
     /// Why counts cannot be made durable at present.
     pub fn trouble(&self) -> Option<String> {
         self.durable.as_ref().and_then(|durable| held(&durable.trouble).clone())

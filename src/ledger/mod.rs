@@ -1,9 +1,11 @@
 //! Deltas → the truth that is exposed: every series by its exact key, its label block rendered once, its limits kept.
 //!
 //! `births` numbers the series, `family` is one table of them, `labels` renders label blocks, `sources` holds what was
-//! read per source, `scrapers` who was shown what, `recent` which tenants were seen lately; `view` lists everything as metric families for an encoder, `reading`
-//! as rows for people, `worst_case` says how large that can get. Memory only: what is committed here is gone with the process. The order of rows is the order of
-//! their birth and never changes. Time comes in with [`Ledger::tick`] and with what deltas say, and in no other way.
+//! read per source, `scrapers` who was shown what, `recent` which tenants were seen lately; `view` lists everything as
+//! metric families for an encoder, `reading` as rows for people, `worst_case` says how large that can get. A ledger is
+//! memory; `store` makes it last: `saved` is what is written of it, `restore` the way there and back. The order of rows
+//! is the order of their birth and never changes. Time comes in with [`Ledger::tick`] and with what deltas say, and in no
+//! other way.
 
 mod births;
 mod labels;

@@ -89,7 +89,8 @@ impl Committer {
     }
 
     fn is_idle(&self, books: &Mutex<Ledger>, queue: &Mutex<Queue>, now: Millis) -> bool {
-        let is_recent = self.last.is_some_and(|Millis(last)| (last..last + IDLE_MAX).contains(&now.0));
+        let is_recent =
+            self.last.is_some_and(|Millis(last)| (last..last.saturating_add(IDLE_MAX)).contains(&now.0));
         is_recent
             && matches!(self.state, State::Open(_))
             && !lock(queue).has_counts()

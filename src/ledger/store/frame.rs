@@ -88,9 +88,13 @@ fn length_check(chain: &Check, length: [u8; 4]) -> [u8; 4] {
 
 impl Header {
     pub fn write(&self, to: &mut Vec<u8>) -> Chain {
+        self.write_as(FORMAT, to)
+    }
+
+    pub(super) fn write_as(&self, format: u32, to: &mut Vec<u8>) -> Chain {
         let from = to.len();
         to.extend(MAGIC);
-        to.extend(FORMAT.to_le_bytes());
+        to.extend(format.to_le_bytes());
         to.extend([0; 4]);
         to.extend(self.id);
         to.extend(self.generation.to_le_bytes());
