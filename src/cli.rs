@@ -9,10 +9,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalogue::schema::Severity;
+use crate::commands::escape::Escaped;
 use crate::commands::state as state_command;
 use crate::commands::{Outcome, Trouble, classify, demo, explain, logging, output, run, scan};
 use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel, Start};
@@ -155,7 +155,7 @@ struct Run {
     /// `*` is any part of a name (a dot in front too), `**` any number of directories, `?` one byte, `[a-z]` one of a
     /// range, `{a,b}` one of several; a backslash makes a plain character of a special one. Quote it, or the shell
     /// replaces it by the files that are there now.
-    #[arg(long = "input", value_name = "GLOB", value_parser = OsStringValueParser::new().try_map(|glob| config::parse_glob(&glob)))]
+    #[arg(long = "input", value_name = "GLOB")]
     inputs: Vec<PathBuf>,
     /// Where files are begun whose position is not known [default: auto]
     ///
@@ -317,10 +317,11 @@ impl Invocation {
             Command::Check(check) => return check.run(&flags),
             _ => {}
         }
-        let (settings, warnings) = config::load(&flags).map_err(|error| {
+        let loaded =
+            check_globs(&flags.inputs).and_then(|()| config::load(&flags).map_err(Trouble::NotStarted));
+        let (settings, warnings) = loaded.inspect_err(|_| {
             // What is wrong with the file is said as the flags want it; the file has no say.
             logging::start(&config::Settings::default().overridden_by(&flags).log);
-            Trouble::NotStarted(error)
         })?;
         logging::start(&settings.log);
         warnings.iter().for_each(output::warn);
@@ -338,6 +339,17 @@ impl Invocation {
             }
         }
     }
+}
+
+/// Not left to the parser, which would print names as they are.
+fn check_globs(inputs: &[PathBuf]) -> Result<(), Trouble> {
+    inputs.iter().try_for_each(|input| {
+        config::check_glob(input).map_err(|bad| {
+            let message = bad.to_string();
+            let message = Escaped(message.as_bytes());
+            Trouble::not_started(format_args!("--input: {message}\nhint: {}", bad.hint()))
+        })
+    })
 }
 
 impl Scan {

@@ -16,10 +16,15 @@ use crate::config::Settings;
 use crate::event::Millis;
 use crate::ledger::store::{self, Look, LookedError};
 use crate::ledger::{Store, StoreError};
+use crate::source::packing::Packing;
+use crate::source::tail::{Position, Stage};
 use crate::world::Disk;
 
 /// Of what `export` writes: grows when a key goes away or changes its meaning, not when one is added.
 const EXPORT_VERSION: u32 = 1;
+
+/// Files of the page; `export` has all.
+const FILES_SHOWN: usize = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -82,23 +87,59 @@ fn show(directory: &Path) -> Outcome {
     Ok(verdict(&look))
 }
 
+#[derive(Serialize)]
+struct Export<'l> {
+    version: u32,
+    directory: String,
+    #[serde(flatten)]
+    look: &'l Look,
+    positions: Vec<ExportedPosition>,
+}
+
+#[derive(Serialize)]
+struct ExportedPosition {
+    source: String,
+    path: String,
+    offset: u64,
+    length: u64,
+    stage: &'static str,
+}
+
 fn export(directory: &Path) -> Outcome {
-    #[derive(Serialize)]
-    struct Export<'l> {
-        version: u32,
-        directory: String,
-        #[serde(flatten)]
-        look: &'l Look,
-    }
     let mut look = store::look(&Disk, directory).map_err(refused)?;
     // JSON has no other names.
     look.path = PathBuf::from(look.path.to_string_lossy().into_owned());
+    let positions = positions(&look).into_iter().map(|(source, position)| ExportedPosition {
+        source,
+        path: position.path.to_string_lossy().into_owned(),
+        offset: position.offset,
+        length: position.len,
+        stage: stage(&position),
+    });
+    let positions = positions.collect();
     let directory = directory.to_string_lossy().into_owned();
-    let export = Export { version: EXPORT_VERSION, directory, look: &look };
+    let export = Export { version: EXPORT_VERSION, directory, look: &look, positions };
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &export).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(verdict(&look))
+}
+
+/// Of files, by source; what else is kept beside the counts is its owner's alone.
+fn positions(look: &Look) -> Vec<(String, Position)> {
+    let position = |(key, value): (&str, &[u8])| {
+        let (source, _) = key.strip_prefix("tail/")?.rsplit_once('/')?;
+        Some((source.to_owned(), Position::read(source, key, value)?))
+    };
+    look.ledger.marks("tail/").filter_map(position).collect()
+}
+
+fn stage(position: &Position) -> &'static str {
+    match position.stage {
+        Stage::Open => "open",
+        Stage::Done => "done",
+        Stage::Copy(_) => "copy",
+    }
 }
 
 /// Damage is shown where people look, and told to programs.
@@ -141,7 +182,7 @@ fn is_confirmed(at: &str) -> Result<bool, Trouble> {
 }
 
 fn page(directory: &Path, look: &Look, heading: Heading) -> String {
-    let totals = &look.totals;
+    let (totals, positions) = (&look.totals, positions(look));
     let file = look.path.file_name().map(Path::new).map(shown).unwrap_or_default();
     let mut text = format!(
         "directory    {}\nledger       {}, generation {}\nfile         {file}, {} good, {}\nlast commit  {} UTC\n\
@@ -158,7 +199,7 @@ fn page(directory: &Path, look: &Look, heading: Heading) -> String {
         counted(totals.tenants, "tenant", "tenants"),
         grouped(totals.ambiguous),
         grouped(totals.foreign),
-        positions(look),
+        counted(positions.len() as u64, "file", "files"),
     );
     for damage in &look.damage {
         text.push_str(&format!("DAMAGED      {}\n", escaped(damage)));
@@ -174,22 +215,44 @@ fn page(directory: &Path, look: &Look, heading: Heading) -> String {
         text.push('\n');
         text.push_str(&sources(look, heading));
     }
+    if !positions.is_empty() {
+        text.push('\n');
+        text.push_str(&files(positions, heading));
+    }
     text
 }
 
-/// `12 (tail/app 7, tail/gateway 5)`: marks by what they belong to.
-fn positions(look: &Look) -> String {
-    let mut owners: BTreeMap<&str, u64> = BTreeMap::new();
-    for mark in &look.marks {
-        let owner = mark.key.rsplit_once('/').map_or(&*mark.key, |(owner, _)| owner);
-        *owners.entry(owner).or_default() += 1;
+/// Bytes that were there at the last look and are not counted; what a compressed file unpacks to is not known.
+fn behind(position: &Position) -> Option<u64> {
+    let is_known = position.packing == Packing::Plain && position.stage == Stage::Open;
+    is_known.then(|| position.len.saturating_sub(position.offset))
+}
+
+/// The files that are furthest behind.
+fn files(mut positions: Vec<(String, Position)>, heading: Heading) -> String {
+    let number = positions.len();
+    positions.sort_by_key(|(_, position)| std::cmp::Reverse(behind(position)));
+    let columns = [
+        ("file", Align::Left),
+        ("source", Align::Left),
+        ("position", Align::Right),
+        ("behind", Align::Right),
+        ("stage", Align::Left),
+    ];
+    let rows = positions.iter().take(FILES_SHOWN).map(|(source, position)| {
+        vec![
+            shown(&position.path),
+            escaped(source),
+            grouped(position.offset),
+            behind(position).map_or("-".to_owned(), bytes),
+            stage(position).to_owned(),
+        ]
+    });
+    let mut text = render(&columns, rows, heading);
+    if number > FILES_SHOWN {
+        text.push_str(&format!("and {} more, none further behind\n", grouped((number - FILES_SHOWN) as u64)));
     }
-    let each: Vec<String> =
-        owners.iter().map(|(owner, number)| format!("{} {}", escaped(owner), grouped(*number))).collect();
-    match each.is_empty() {
-        true => "0".to_owned(),
-        false => format!("{} ({})", grouped(look.marks.len() as u64), each.join(", ")),
-    }
+    text
 }
 
 fn providers(errors: &[LookedError], heading: Heading) -> String {

@@ -293,5 +293,5 @@ fn globs_that_match_nothing_now_are_warned_of_and_wrong_ones_are_errors() {
     let dir = folder(&[("f.yaml", "sources:\n  - file: 'logs/{a,b.log'\n")]);
     let output = check(dir.path(), &["f.yaml"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).starts_with("f.yaml:2:12: "), "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("f.yaml:2:11: "), "{}", stderr(&output));
 }

@@ -2,6 +2,7 @@
 //! forget it. What is written and when is the ledger's own to test.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -150,9 +151,14 @@ fn show_is_a_page_and_export_is_json_of_the_same() {
     let (_dir, path) = private();
     run_on(&path, &LINE.repeat(3));
     let page = stdout(&state("show", &path, &[]));
-    for text in
-        [&path, "last commit  20", "3 errors of known providers", "stdin", "generation 1", "positions    0"]
-    {
+    for text in [
+        &path,
+        "last commit  20",
+        "3 errors of known providers",
+        "stdin",
+        "generation 1",
+        "positions    0 files",
+    ] {
         assert!(page.contains(text), "{text:?} is missing:\n{page}");
     }
     assert!(!page.contains('\x1b'), "{page:?}");
@@ -166,6 +172,36 @@ fn show_is_a_page_and_export_is_json_of_the_same() {
     for key in json.as_object().unwrap().keys() {
         assert!(help.contains(key.as_str()), "the help does not name {key}");
     }
+}
+
+#[test]
+fn the_position_of_a_file_is_shown_with_its_name_spelled_out() {
+    let (dir, path) = private();
+    let log = dir.path().join("a\x1b[31m.log");
+    fs::write(&log, LINE.repeat(2)).unwrap();
+    let glob = dir.path().join("*.log");
+    let mut daemon = Running::daemon(&[
+        "--state.dir",
+        &path,
+        "--input",
+        glob.to_str().unwrap(),
+        "--input.start",
+        "beginning",
+    ]);
+    wait_for_sample(&daemon.address(), &counted(2));
+    daemon.signal("-TERM");
+    assert_eq!(daemon.exit_code(), Some(0));
+    let page = stdout(&state("show", &path, &[]));
+    let row = page.lines().find(|line| line.contains("a\\x1b[31m.log")).unwrap_or_else(|| panic!("{page}"));
+    assert!(row.contains("38") && row.ends_with("0 B  open"), "{row}");
+    let json: Value = serde_json::from_str(&stdout(&state("export", &path, &[]))).unwrap();
+    let [position] = &json["positions"].as_array().unwrap()[..] else { panic!("{json}") };
+    assert_eq!((&position["offset"], &position["stage"]), (&38.into(), &"open".into()));
+    assert_eq!(position["path"], Value::from(log.to_str().unwrap()));
+    // It goes on there, and does not begin again.
+    fs::OpenOptions::new().append(true).open(&log).and_then(|mut file| file.write_all(LINE)).unwrap();
+    let mut again = Running::daemon(&["--state.dir", &path, "--input", glob.to_str().unwrap()]);
+    wait_for_sample(&again.address(), &counted(3));
 }
 
 #[test]
