@@ -3,15 +3,17 @@
 
 mod paper;
 mod rules;
+mod state;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalogue::schema::Severity;
+use crate::commands::escape::Escaped;
+use crate::commands::state as state_command;
 use crate::commands::{Outcome, Trouble, classify, demo, explain, logging, output, run, scan};
 use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel, Start};
 use crate::event::{Origin, Verdict};
@@ -72,6 +74,7 @@ enum Command {
     Explain(Explain),
     Check(rules::Check),
     Test(rules::Test),
+    State(state::State),
     Completions(paper::Completions),
     Man(paper::Man),
 }
@@ -99,29 +102,6 @@ impl Web {
         flags.enable_lifecycle = self.enable_lifecycle;
         flags.openmetrics_created = self.openmetrics_created;
     }
-}
-
-#[derive(Debug, Args)]
-struct State {
-    /// Directory where counts and positions outlive the process; made where it is not there [default: $STATE_DIRECTORY]
-    ///
-    /// It is private: mode 0700, of the user that runs this, no link, one process at a time. The first path of
-    /// $STATE_DIRECTORY, as systemd sets it, is taken where neither this nor the configuration names one; without any,
-    /// counts and positions live in memory only.
-    #[arg(long = "state.dir", value_name = "DIR")]
-    state_dir: Option<PathBuf>,
-}
-
-impl State {
-    fn set(&self, flags: &mut Flags) {
-        flags.state_dir.clone_from(&self.state_dir);
-        flags.state_dir_offered = std::env::var_os("STATE_DIRECTORY").and_then(|paths| first_path(&paths));
-    }
-}
-
-/// Of several with `:` between them.
-fn first_path(paths: &OsStr) -> Option<PathBuf> {
-    std::env::split_paths(paths).next().filter(|path| !path.as_os_str().is_empty())
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -175,7 +155,7 @@ struct Run {
     /// `*` is any part of a name (a dot in front too), `**` any number of directories, `?` one byte, `[a-z]` one of a
     /// range, `{a,b}` one of several; a backslash makes a plain character of a special one. Quote it, or the shell
     /// replaces it by the files that are there now.
-    #[arg(long = "input", value_name = "GLOB", value_parser = OsStringValueParser::new().try_map(|glob| config::parse_glob(&glob)))]
+    #[arg(long = "input", value_name = "GLOB")]
     inputs: Vec<PathBuf>,
     /// Where files are begun whose position is not known [default: auto]
     ///
@@ -184,7 +164,7 @@ struct Run {
     #[arg(long = "input.start", value_name = "PLACE")]
     start: Option<StartName>,
     #[command(flatten)]
-    state: State,
+    state: state::Directory,
     /// Copy standard input to standard output unchanged
     #[arg(long)]
     tee: bool,
@@ -332,14 +312,16 @@ impl Invocation {
                 flags.start = run.start.map(Into::into);
                 run.state.set(&mut flags);
             }
+            Command::State(state) => state.directory().set(&mut flags),
             // Reports what it finds in the configuration itself.
             Command::Check(check) => return check.run(&flags),
             _ => {}
         }
-        let (settings, warnings) = config::load(&flags).map_err(|error| {
+        let loaded =
+            check_globs(&flags.inputs).and_then(|()| config::load(&flags).map_err(Trouble::NotStarted));
+        let (settings, warnings) = loaded.inspect_err(|_| {
             // What is wrong with the file is said as the flags want it; the file has no say.
             logging::start(&config::Settings::default().overridden_by(&flags).log);
-            Trouble::NotStarted(error)
         })?;
         logging::start(&settings.log);
         warnings.iter().for_each(output::warn);
@@ -351,11 +333,23 @@ impl Invocation {
             Command::Classify(classify) => classify::run(&settings, &classify.options()),
             Command::Explain(explain) => explain::run(&settings, &explain.options()),
             Command::Test(test) => test.run(&settings),
+            Command::State(state) => state_command::run(&settings, state.action()),
             Command::Check(_) | Command::Completions(_) | Command::Man(_) => {
                 unreachable!("they need no settings and are done")
             }
         }
     }
+}
+
+/// Not left to the parser, which would print names as they are.
+fn check_globs(inputs: &[PathBuf]) -> Result<(), Trouble> {
+    inputs.iter().try_for_each(|input| {
+        config::check_glob(input).map_err(|bad| {
+            let message = bad.to_string();
+            let message = Escaped(message.as_bytes());
+            Trouble::not_started(format_args!("--input: {message}\nhint: {}", bad.hint()))
+        })
+    })
 }
 
 impl Scan {

@@ -13,6 +13,7 @@ pub mod demo;
 pub mod explain;
 pub mod check;
 pub mod test;
+pub mod state;
 
 use std::io;
 use std::process::ExitCode;

@@ -8,11 +8,12 @@ use anyhow::{Context, anyhow};
 
 use super::escape::Escaped;
 use super::output::{bytes, complain, counted, grouped, say};
-use super::{Exit, Outcome, Trouble, reload};
+use super::{Exit, Outcome, Trouble, reload, state};
 use crate::config::{self, FilesSetting, Flags, ListenAddress, Settings, SourceFrom, SourceSetting};
 use crate::daemon::{self, Event, Feed, Finished, Parts, Reads};
+use crate::event::Millis;
 use crate::export::{self, Listeners, Shared};
-use crate::ledger::Totals;
+use crate::ledger::{Store, Totals};
 use crate::pipeline::{Engine, Join, Pipeline, Times};
 use crate::source::paths::Paths;
 use crate::source::stdin::{self, Stdin};
@@ -32,9 +33,11 @@ pub struct Options {
 pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let sources = sources(settings, options)?;
     let engine = config::build_engine(settings).map_err(Trouble::NotStarted)?;
+    let store = state::open(settings)?;
     let feeds = feeds(settings, options, &engine, &sources)?;
     let listeners = bind(&settings.web.listen_addresses).map_err(Trouble::NotStarted)?;
-    let shared = shared(settings, &engine);
+    let clock = world::real_clock();
+    let shared = shared(settings, &engine, store, clock().wall);
     let engines = EngineSlot::new(engine);
     let parts = Parts {
         reload: reload::job(options.flags.clone(), settings.clone(), shared.clone(), engines.clone()),
@@ -44,7 +47,7 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
         has_lifecycle: settings.web.enable_lifecycle,
         feeds,
         engines,
-        clock: world::real_clock(),
+        clock,
         linger: settings.web.linger,
         lifetime: None,
     };
@@ -158,8 +161,18 @@ pub(super) fn bind(addresses: &[ListenAddress]) -> anyhow::Result<Listeners> {
     })
 }
 
-pub(super) fn shared(settings: &Settings, engine: &Engine) -> Arc<Shared> {
-    let shared = Shared::new(settings.ledger(engine), Telemetry::of_this_build());
+/// With a store, the books as they were committed last.
+pub(super) fn shared(settings: &Settings, engine: &Engine, store: Option<Store>, now: Millis) -> Arc<Shared> {
+    let telemetry = Telemetry::of_this_build();
+    let shared = match store {
+        None => Shared::new(settings.ledger(engine), telemetry),
+        Some(mut store) => {
+            let (code_book, info) = (engine.catalogue.info.clone(), config::catalogue_info(engine));
+            let limits = settings.ledger_limits();
+            let ledger = store.ledger(limits, code_book, &info, settings.metrics, now);
+            Shared::new(ledger, telemetry).with_store(store)
+        }
+    };
     Arc::new(shared.with_openmetrics_created(settings.web.openmetrics_created))
 }
 

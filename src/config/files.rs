@@ -50,13 +50,10 @@ impl FilesSetting {
     }
 }
 
-/// For a flag: the glob, or what is wrong with it.
-pub fn parse_glob(text: &std::ffi::OsStr) -> Result<PathBuf, String> {
-    if text == "-" {
-        return Ok(text.into());
-    }
-    match paths::Paths::new(&[text], &[]) {
-        Ok(_) => Ok(text.into()),
-        Err(bad) => Err(format!("{bad}\n  hint: {}", bad.hint())),
+/// Whether a flag may say it; `-` is standard input.
+pub fn check_glob(glob: &Path) -> Result<(), paths::BadPattern> {
+    match glob.as_os_str() == "-" {
+        true => Ok(()),
+        false => paths::Paths::new(&[glob], &[]).map(|_| ()),
     }
 }

@@ -27,7 +27,7 @@ use crate::ledger::Exposure;
 pub use build::{Refused, build_engine, catalogue_info, load, load_again, load_rules, read_rules};
 pub use changes::Changes;
 pub use check::parse;
-pub use files::{FilesSetting, ROTATE_WAIT, Start, parse_glob};
+pub use files::{FilesSetting, ROTATE_WAIT, Start, check_glob};
 pub use print::print;
 pub use units::{ListenAddress, parse_duration, parse_telemetry_path};
 

@@ -9,5 +9,6 @@ mod explain;
 mod hostile;
 mod paper;
 mod scan;
+mod state;
 mod test;
 mod usage;

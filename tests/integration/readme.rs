@@ -70,8 +70,9 @@ fn every_metric_of_a_scrape_is_named_and_no_other() {
 #[test]
 fn every_flag_is_named_and_no_other() {
     let mut flags = Vec::new();
-    for command in ["demo", "run", "scan", "classify", "explain", "check", "test"] {
-        let help = stdout(&run_without_input(&[command, "--help"]));
+    for command in ["demo", "run", "scan", "classify", "explain", "check", "test", "state reset"] {
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = stdout(&run_without_input(&words));
         let of_line = |line: &str| {
             let name: String =
                 line.trim_start().split("--").nth(1)?.chars().take_while(is_of_a_flag).collect();

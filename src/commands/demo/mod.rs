@@ -36,7 +36,9 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
         Pipeline::new(engine.clone(), settings.pipeline("demo", None, Join::Events, Times::Arrival));
     let reads = Reads::Stream { source: Box::new(Stream::start()), tee: false };
     let feed = Feed { name: "demo".to_owned(), reads, pipeline };
-    let shared = shared(settings, &engine);
+    let clock = world::real_clock();
+    // Invented lines are kept nowhere.
+    let shared = shared(settings, &engine, None, clock().wall);
     let engines = EngineSlot::new(engine);
     let parts = Parts {
         reload: reload::job(options.flags.clone(), settings.clone(), shared.clone(), engines.clone()),
@@ -46,7 +48,7 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
         has_lifecycle: settings.web.enable_lifecycle,
         feeds: vec![feed],
         engines,
-        clock: world::real_clock(),
+        clock,
         linger: Duration::ZERO,
         lifetime: options.lifetime,
     };

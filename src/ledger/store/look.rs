@@ -144,7 +144,10 @@ fn look_once(files: &dyn Files, directory: &Path) -> Result<Look, StoreError> {
             Err(useless) => damage.push(format!("{}: {}", path.display(), useless.damage)),
         }
     }
-    Err(nothing())
+    match damage.is_empty() {
+        true => Err(nothing()),
+        false => Err(StoreError::Unusable { path: directory.to_owned(), damage: damage.join("; ") }),
+    }
 }
 
 fn look_at(path: PathBuf, held: Held, mut damage: Vec<String>, set_aside: Vec<String>) -> Look {

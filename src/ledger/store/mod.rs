@@ -53,6 +53,9 @@ pub enum StoreError {
     NotPrivate { path: PathBuf, reason: String },
     #[error("{}: there is no state", .path.display())]
     Nothing { path: PathBuf },
+    /// Looked at; a start sets such files aside.
+    #[error("{}: no state can be used: {damage}", .path.display())]
+    Unusable { path: PathBuf, damage: String },
     #[error("{}: cannot {doing}: {source}", .path.display())]
     Failed { path: PathBuf, doing: &'static str, source: io::Error },
 }

@@ -1,6 +1,6 @@
 //! What is wrong with a glob, where, and what may have been meant; in words for people.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
@@ -24,7 +24,6 @@ pub struct BadPattern {
 pub enum Flaw {
     Empty,
     TooLong,
-    Control,
     /// It ends with `/`.
     Directory,
     OpenClass,
@@ -48,9 +47,6 @@ impl BadPattern {
         match &self.flaw {
             Flaw::Empty => "name a file, or many: /var/log/app/*.log".to_owned(),
             Flaw::TooLong => format!("at most {PATTERN_BYTES_MAX} bytes, as a path"),
-            Flaw::Control => {
-                "in double quotes `\\` begins an escape; write the path in single quotes".to_owned()
-            }
             Flaw::Directory => {
                 "it names a directory; write /* behind it for its files, /** for all below it".to_owned()
             }
@@ -74,11 +70,10 @@ impl fmt::Display for BadPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let before = String::from_utf8_lossy(&self.pattern.as_bytes()[..self.at.min(self.pattern.len())]);
         let place = before.chars().count() + 1;
-        let shown = self.pattern.to_string_lossy();
+        let shown = printable(&self.pattern);
         match &self.flaw {
             Flaw::Empty => write!(f, "the path is empty"),
             Flaw::TooLong => write!(f, "the path has {} bytes", self.pattern.len()),
-            Flaw::Control => write!(f, "the path `{}` holds a control character", shown.escape_debug()),
             Flaw::Directory => write!(f, "`{shown}` ends with /"),
             flaw => {
                 write!(f, "`{shown}` is no glob: ")?;
@@ -112,3 +107,15 @@ impl fmt::Display for BadPattern {
 }
 
 impl std::error::Error for BadPattern {}
+
+/// Names may hold line breaks and what a terminal obeys.
+fn printable(pattern: &OsStr) -> String {
+    let mut text = String::new();
+    for c in pattern.to_string_lossy().chars() {
+        match c.is_control() {
+            true => text.extend(c.escape_debug()),
+            false => text.push(c),
+        }
+    }
+    text
+}

@@ -244,7 +244,6 @@ fn token(bytes: &[u8], at: usize) -> Result<(Token, usize), Wrong> {
         b'\\' if matches!(bytes.get(at + 1), None | Some(b'/')) => return Err((at, Flaw::DanglingBackslash)),
         b'\\' => (Token::Escaped, at + 2),
         b'[' => (Token::Class, class_end(bytes, at)?),
-        byte if byte < b' ' || byte == 0x7f => return Err((at, Flaw::Control)),
         _ => (Token::Plain, at + 1),
     })
 }

@@ -35,10 +35,9 @@ use crate::event::{LossReason, Mark, Millis, SkipReason};
 use crate::world::{Clock, FileId, Files, Moment};
 use followed::{Followed, Life};
 use newcomer::Waiting;
-use position::Position;
 
 pub use claims::Claims;
-pub use position::prefix as marks_prefix;
+pub use position::{Position, Stage, prefix as marks_prefix};
 pub use reading::BLOCK_BYTES;
 
 /// Where the bytes of files go. A lane is what one file's bytes go into.

@@ -275,3 +275,23 @@ fn a_directory_whose_files_lie_deeper_is_warned_of() {
         "{said}"
     );
 }
+
+#[test]
+fn globs_that_match_nothing_now_are_warned_of_and_wrong_ones_are_errors() {
+    let sources =
+        "sources:\n  - file: 'logs/*.log'\n  - files: ['logs/*.txt', 'none/*.log', 'missing']\n    name: b\n";
+    let dir = folder(&[("f.yaml", sources), ("logs/a.log", "x\n")]);
+    let output = check(dir.path(), &["f.yaml"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(places(&said).len(), 3, "{said}");
+    for text in
+        ["logs/*.txt`: no file matches now", "none`: it does not exist", "missing`: it does not exist"]
+    {
+        assert!(said.contains(text), "{text:?} is missing: {said}");
+    }
+    let dir = folder(&[("f.yaml", "sources:\n  - file: 'logs/{a,b.log'\n")]);
+    let output = check(dir.path(), &["f.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).starts_with("f.yaml:2:11: "), "{}", stderr(&output));
+}

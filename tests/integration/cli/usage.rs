@@ -2,7 +2,9 @@ use super::process::{run, run_without_input, stderr, stdout};
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in ["demo", "run", "scan", "classify", "explain", "check", "test", "completions", "man"] {
+    for command in
+        ["demo", "run", "scan", "classify", "explain", "check", "test", "state", "completions", "man"]
+    {
         let output = run_without_input(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0));
         assert!(stdout(&output).contains("Examples:\n  "), "{command}");
@@ -26,8 +28,23 @@ fn a_wrong_command_line_exits_with_2() {
         &["run", "--web.listen-address", "nowhere"],
         &["demo", "--for", "soon"],
         &["scan", "--threads", "0"],
+        &["run", "--input", "/var/log/[a"],
+        &["run", "--input.start", "middle"],
+        &["state"],
     ] {
         assert_eq!(run_without_input(args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_glob_that_is_none_is_refused_with_its_place_and_a_hint() {
+    for (glob, expected) in [
+        ("/var/log/[a", "[ at character 10 has no ]"),
+        ("/var/log/", "ends with /"),
+        ("", "the path is empty"),
+    ] {
+        let said = stderr(&run_without_input(&["run", "--input", glob]));
+        assert!(said.contains(expected) && said.contains("hint: "), "{said}");
     }
 }
 
