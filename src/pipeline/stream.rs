@@ -149,7 +149,8 @@ impl Stream {
         self.buffer.drain(..end);
         self.line_start = self.line_start.saturating_sub(end);
         tally.bytes_read(end as u64);
-        while let Some(gap) = self.gaps.pop_front_if(|gap| gap.at < end || is_all) {
+        while let Some(gap) = self.gaps.front().copied().filter(|gap| gap.at < end || is_all) {
+            self.gaps.pop_front();
             tally.bytes_read(gap.bytes);
             match gap.kind {
                 GapKind::Hole => tally.bytes_skipped(SkipReason::Hole, gap.bytes),

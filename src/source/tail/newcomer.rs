@@ -177,7 +177,7 @@ impl<S: Sink> Tail<S> {
             self.waiting.remove(&newcomer.path);
             return match kin {
                 // As much of a copy as there will ever be.
-                Kin::Unfinished => self.writer_of_head(newcomer).map_or(Kin::Nobodys, Kin::Of),
+                Kin::Unfinished => self.copied_so_far(newcomer).map_or(Kin::Nobodys, Kin::Of),
                 kin => kin,
             };
         }
@@ -198,33 +198,37 @@ impl<S: Sink> Tail<S> {
     }
 
     fn plain_kin(&self, newcomer: &Newcomer) -> Kin {
-        let mut kin = Kin::Nobodys;
+        let len = newcomer.stat.len;
         for number in self.generations(&newcomer.base).into_iter().rev() {
             let file = &self.followed[&number];
-            if file.is_packed() || !is_born_behind(newcomer, file) {
-                continue;
-            }
-            if file.head.len == 0 || !begin_alike(file, &newcomer.head) {
-                continue;
-            }
-            let is_whole = newcomer.stat.len >= file.check.at && newcomer.head.len() >= file.head.len.into();
-            match is_whole {
-                true if file.check.is_in(&*newcomer.opened.file).unwrap_or(false) => return Kin::Of(number),
-                true => {}
-                false => kin = Kin::Unfinished,
+            let is_comparable = !file.is_packed() && file.head.len > 0 && len >= file.check.at;
+            if is_comparable
+                && is_born_behind(newcomer, file) != Some(false)
+                && file.head.is_of(&newcomer.head)
+                && file.check.is_in(&*newcomer.opened.file).unwrap_or(false)
+            {
+                return Kin::Of(number);
             }
         }
-        // Nothing stands in it yet: it may become anything.
-        if newcomer.stat.len == 0 { Kin::Unfinished } else { kin }
+        // Nothing stands in it yet, or less than in the file that it may become a copy of.
+        if len == 0 || self.copied_so_far(newcomer).is_some() { Kin::Unfinished } else { Kin::Nobodys }
     }
 
-    /// The youngest generation that begins as the newcomer does.
-    fn writer_of_head(&self, newcomer: &Newcomer) -> Option<u64> {
-        let numbers = self.generations(&newcomer.base);
-        numbers.into_iter().rev().find(|number| {
-            let file = &self.followed[number];
-            newcomer.stat.len > 0 && file.head.len > 0 && begin_alike(file, &newcomer.head)
-        })
+    /// The file that has the base path, when the newcomer holds a first part of it.
+    fn copied_so_far(&self, newcomer: &Newcomer) -> Option<u64> {
+        let number = *self.by_path.get(&newcomer.base)?;
+        let file = &self.followed[&number];
+        let order = is_born_behind(newcomer, file);
+        if file.is_packed() || newcomer.stat.len == 0 || order == Some(false) {
+            return None;
+        }
+        if usize::from(file.head.len) == PRINT_BYTES && newcomer.head.len() >= PRINT_BYTES {
+            return file.head.is_of(&newcomer.head).then_some(number);
+        }
+        // So little may stand in two files by chance: who was there first has to be known.
+        let (original, _) = Opened::open(&*self.files, &file.path).ok()??;
+        let is_part = original.raw_head().is_ok_and(|head| head.starts_with(&newcomer.head));
+        (is_part && order == Some(true)).then_some(number)
     }
 
     /// Only the heads are compared; the check follows where reading gets there.
@@ -274,16 +278,33 @@ impl<S: Sink> Tail<S> {
             _ => number,
         };
         let is_done = file.life == Life::Done;
-        let copied = self.adopt(newcomer, if is_done { Life::Done } else { Life::Copy(origin) }, false, sink);
-        let (head, check, read) = {
-            let file = &self.followed[&number];
-            (file.head, file.check, file.read)
-        };
-        let copy = self.followed.get_mut(&copied).expect("it was just adopted");
-        (copy.head, copy.check) = (head, check);
+        let copied = self.adopt(newcomer, Life::Copy(origin), false, sink);
         if is_done {
-            copy.read = read;
-            copy.ended_at = Some(copy.seen);
+            self.copy_is_done(number, copied, life);
+        }
+    }
+
+    /// The file was read to its end: nothing of the copy is new, if it is one.
+    pub(super) fn copy_is_done(&mut self, number: u64, copy: u64, life: Life) {
+        let file = &self.followed[&number];
+        let (head, check, read, text) = (file.head, file.check, file.read, file.text);
+        let has_its_name = |copy: &Followed<_>| {
+            let plain = copy.path.file_name().map(|name| family::without_packing(name.as_encoded_bytes()));
+            file.path.file_name().map(|name| name.as_encoded_bytes()) == plain
+        };
+        let is_certain = !self.followed[&copy].is_packed()
+            || (usize::from(head.len) == PRINT_BYTES && has_its_name(&self.followed[&copy]));
+        let copied = self.followed.get_mut(&copy).expect("whoever asks has found it");
+        (copied.head, copied.check, copied.read, copied.text) = (head, check, read, text);
+        copied.known_len = read;
+        self.moved.insert(copy);
+        if is_certain {
+            copied.ended_at = Some(copied.seen);
+            self.set_life(copy, Life::Done);
+        } else {
+            // Only its head was seen: unpacking it to the end tells.
+            self.set_life(copy, life);
+            self.enqueue(copy);
         }
     }
 
@@ -365,18 +386,13 @@ impl<S: Sink> Tail<S> {
     }
 }
 
-/// A copy is younger than what it is a copy of; a generation that we have missed is older than its successor.
-fn is_born_behind<L>(newcomer: &Newcomer, file: &Followed<L>) -> bool {
-    match (newcomer.stat.id.born, file.id.born) {
-        (Some(newcomer), Some(file)) => newcomer >= file,
-        _ => true,
+/// A copy is younger than what it is a copy of; a generation that we have missed is older than its successor. `None`
+/// where nobody can say.
+fn is_born_behind<L>(newcomer: &Newcomer, file: &Followed<L>) -> Option<bool> {
+    match (newcomer.stat.id.born?, file.id.born?) {
+        (newcomer, file) if newcomer == file => None,
+        (newcomer, file) => Some(newcomer > file),
     }
-}
-
-/// As far as there is something to compare.
-fn begin_alike<L>(file: &Followed<L>, head: &[u8]) -> bool {
-    // A shorter head cannot be told from any other.
-    head.len() < file.head.len.into() || file.head.is_of(head)
 }
 
 pub(super) fn bytes_before(file: &dyn File, place: u64) -> io::Result<Vec<u8>> {

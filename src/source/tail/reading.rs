@@ -409,11 +409,10 @@ impl<S: Sink> Tail<S> {
         file.before = Vec::new();
         self.set_life(number, if is_deleted { Life::Ghost(now.steady) } else { Life::Done });
         self.moved.insert(number);
-        let copies = self.generations(&self.followed[&number].base);
-        for copy in copies {
+        for copy in self.generations(&self.followed[&number].base) {
             if self.followed[&copy].life == Life::Copy(number) {
-                self.set_life(copy, Life::Done);
-                self.moved.insert(copy);
+                let is_here = self.setting.paths.matches(&self.followed[&copy].path);
+                self.copy_is_done(number, copy, if is_here { Life::Here } else { Life::Gone(now.steady) });
             }
         }
     }

@@ -263,10 +263,15 @@ impl Following {
     }
 }
 
-fn begin(machine: &Machine, setting: &Setting, marks: &BTreeMap<Box<str>, Box<[u8]>>) -> (Tail<Lines>, Lines) {
+fn begin(
+    machine: &Machine,
+    setting: &Setting,
+    marks: &BTreeMap<Box<str>, Box<[u8]>>,
+) -> (Tail<Lines>, Lines) {
     let mut sink = Lines::default();
     let prefix = marks_prefix(SOURCE);
-    let marks = marks.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(key, value)| (&**key, &**value));
+    let marks =
+        marks.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(key, value)| (&**key, &**value));
     let tail = Tail::new(
         Arc::new(machine.process()),
         machine.clock(),

@@ -234,7 +234,8 @@ impl Play {
     }
 
     fn compress(&mut self) {
-        let plain: Vec<usize> = (0..self.rotated.len()).filter(|n| !self.rotated[*n].ends_with(".gz")).collect();
+        let plain: Vec<usize> =
+            (0..self.rotated.len()).filter(|n| !self.rotated[*n].ends_with(".gz")).collect();
         if plain.is_empty() {
             return;
         }
