@@ -139,6 +139,7 @@ fn stage(position: &Position) -> &'static str {
         Stage::Open => "open",
         Stage::Done => "done",
         Stage::Copy(_) => "copy",
+        Stage::Cut => "cut off",
     }
 }
 

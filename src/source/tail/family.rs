@@ -41,6 +41,11 @@ pub fn bases_of(name: &OsStr) -> Vec<OsString> {
     bases
 }
 
+/// Whether the name says that a compressor made the file.
+pub fn names_a_packed_one(name: &OsStr) -> bool {
+    without_packing(name.as_encoded_bytes()).len() < name.len()
+}
+
 /// The name without the ending of a compressor.
 pub fn without_packing(name: &[u8]) -> &[u8] {
     PACKED

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::position::{Position, Stage};
-use super::print::{PRINT_BYTES, Print};
+use super::print::{Head, PRINT_BYTES, Print};
 use super::reader::Opened;
 use crate::source::encoding::Text;
 use crate::source::packing::Packing;
@@ -53,7 +53,7 @@ pub struct Followed<L> {
     pub lane: L,
     /// Given to the lane so far. Bytes of the file; of a compressed one, of what it unpacks to.
     pub read: u64,
-    pub head: Print,
+    pub head: Head,
     /// Ends at or before the position.
     pub check: Print,
     /// The last bytes before `read`; empty while the file is closed.
@@ -78,6 +78,8 @@ pub struct Followed<L> {
     pub last_bytes: Duration,
     /// Given another name by a rotation: a line without its end is judged after a while.
     pub renamed_at: Option<Duration>,
+    /// It was cut off and has no file any more.
+    pub is_cut: bool,
     /// Reading failed; not again before.
     pub retry_at: Option<Duration>,
     pub is_ready: bool,
@@ -95,6 +97,7 @@ impl<L> Followed<L> {
             Stage::Open => Life::Here,
             Stage::Done => Life::Done,
             Stage::Copy(of) => Life::Copy(of),
+            Stage::Cut => Life::Gone(Duration::ZERO),
         };
         let seen = Look { len, modified };
         Followed {
@@ -124,6 +127,7 @@ impl<L> Followed<L> {
             retry_at: None,
             is_ready: false,
             is_damaged: false,
+            is_cut: stage == Stage::Cut,
             scan: 0,
         }
     }
@@ -138,7 +142,7 @@ impl<L> Followed<L> {
             packing,
             text: Text::Unknown,
             offset: 0,
-            head: Print::default(),
+            head: Head::default(),
             check: Print::default(),
             len: 0,
             modified: stat.modified,
@@ -165,6 +169,7 @@ impl<L> Followed<L> {
             stage: match self.life {
                 // Once is enough for a compressed file.
                 Life::Here if self.is_packed() && self.ended_at == Some(self.seen) => Stage::Done,
+                Life::Gone(_) if self.is_cut => Stage::Cut,
                 Life::Here | Life::Gone(_) => Stage::Open,
                 Life::Done | Life::Ghost(_) => Stage::Done,
                 Life::Copy(of) => Stage::Copy(of),
@@ -179,6 +184,15 @@ impl<L> Followed<L> {
     /// Whether its bytes may still be read.
     pub fn is_live(&self) -> bool {
         matches!(self.life, Life::Here | Life::Gone(_))
+    }
+
+    /// The latest check that is known: as far as it was read where it is open.
+    pub fn latest_check(&self) -> Print {
+        match (self.closed_at, self.before.is_empty() || self.is_packed()) {
+            (Some(check), _) => check,
+            (None, true) => self.check,
+            (None, false) => Print::ending_at(self.read, &self.before),
+        }
     }
 
     /// Bytes that are there and not read.
@@ -213,14 +227,11 @@ impl<L> Followed<L> {
 
     /// The head as far as it was read; `new` comes next.
     fn grow_head(&mut self, new: &[u8]) {
-        if usize::from(self.head.len) >= PRINT_BYTES
-            || self.read != self.before.len() as u64
-            || new.is_empty()
-        {
+        if self.head.is_full() || self.read != self.before.len() as u64 || new.is_empty() {
             return;
         }
         let head = [&self.before[..], &new[..new.len().min(PRINT_BYTES)]].concat();
-        self.head = Print::of_head(&head);
+        self.head = Head::of(&head);
     }
 
     /// Remembers the last bytes that were given.

@@ -12,6 +12,7 @@
 //! `position` is what the ledger keeps. Everything goes through [`Files`] and takes the time as an argument.
 
 mod family;
+mod names;
 mod position;
 mod print;
 mod reader;
@@ -157,9 +158,12 @@ pub struct Tail<S: Sink> {
     forgotten: Vec<u64>,
     next_number: u64,
     is_first_start: bool,
+    /// The ledger was told of this start.
     was_started: bool,
     is_first_scan: bool,
     scans: u64,
+    /// When the first one ended, in this life or an earlier one.
+    since: Option<Millis>,
     next_scan: Duration,
     /// A walk that an event asks for begins no earlier.
     scan_allowed_at: Duration,
@@ -210,6 +214,7 @@ impl<S: Sink> Tail<S> {
             was_started: false,
             is_first_scan: true,
             scans: 0,
+            since: None,
             next_scan: Duration::ZERO,
             scan_allowed_at: Duration::ZERO,
             next_sweep: Duration::ZERO,
@@ -227,7 +232,10 @@ impl<S: Sink> Tail<S> {
         for (key, value) in marks {
             match Position::read(&tail.setting.source, key, value) {
                 Some(position) => tail.resume(position, sink),
-                None if key == started => tail.is_first_start = false,
+                None if key == started => {
+                    tail.is_first_start = false;
+                    tail.since = position::since(value);
+                }
                 None => {}
             }
         }
@@ -247,7 +255,9 @@ impl<S: Sink> Tail<S> {
         if file.life == Life::Here {
             self.by_path.insert(file.path.clone(), file.number);
         }
-        self.followed.insert(file.number, file);
+        let (number, life) = (file.number, file.life);
+        self.followed.insert(number, file);
+        self.set_life(number, life);
     }
 
     /// Directories in which files were found or may appear; to be watched.

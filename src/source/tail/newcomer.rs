@@ -11,15 +11,19 @@ use std::time::Duration;
 
 use super::family;
 use super::followed::{Followed, Life, Look, UNREAD};
-use super::print::{PRINT_BYTES, Print, read_full};
+use super::print::{Head, PRINT_BYTES, Print, read_full};
 use super::reader::Opened;
 use super::{Sink, Start, Tail};
 use crate::source::encoding::Text;
 use crate::source::packing::Packing;
 use crate::world::{File, Moment, Stat};
 
+/// Times of files lag behind the clock by as much. Nanoseconds.
+const CLOCK_GRAIN: i64 = 20_000_000;
 /// A file that may be a copy in the making is left alone until it was the same for so long.
 const SETTLED_AFTER: Duration = Duration::from_millis(1500);
+/// Of two files that may be the same, this much is compared. Bytes.
+const COMPARED_MAX: u64 = 1 << 20;
 /// Of files that begin at their end: a line that is not finished is looked back for this far. Bytes.
 const LINE_BACK_MAX: u64 = 1 << 20;
 
@@ -28,6 +32,8 @@ const LINE_BACK_MAX: u64 = 1 << 20;
 pub(super) struct Waiting {
     look: Look,
     since: Duration,
+    /// That saw it last.
+    pub scan: u64,
 }
 
 /// Whose bytes an unknown file has.
@@ -81,6 +87,10 @@ impl<S: Sink> Tail<S> {
     /// A file in the directory of a family, with a name of the family, and with none of the source's paths.
     pub(super) fn member(&mut self, path: PathBuf, stat: Stat, base: &Path, now: Moment, sink: &mut S) {
         let known_until = self.families.get(base).map_or(i64::MAX, |family| family.known_until);
+        // Not every compressor that keeps the time keeps all of it.
+        let is_packed = path.file_name().is_some_and(family::names_a_packed_one);
+        let known_until =
+            if is_packed { known_until - known_until.rem_euclid(1_000_000_000) } else { known_until };
         if stat.modified < known_until {
             return;
         }
@@ -99,14 +109,15 @@ impl<S: Sink> Tail<S> {
         }
     }
 
-    /// The base path of the family that a path belongs to by its name; its own where there is none.
+    /// The base path of the family that a path belongs to by its name: one that is known, or that the source could have.
+    /// Its own where there is none.
     fn base_of(&self, path: &Path) -> PathBuf {
-        if self.families.contains_key(path) {
-            return path.to_owned();
-        }
         let Some(name) = path.file_name() else { return path.to_owned() };
-        let bases = family::bases_of(name).into_iter().map(|base| path.with_file_name(base));
-        bases.into_iter().find(|base| self.families.contains_key(base)).unwrap_or_else(|| path.to_owned())
+        let bases: Vec<PathBuf> =
+            family::bases_of(name).into_iter().map(|base| path.with_file_name(base)).collect();
+        let known = bases.iter().find(|base| self.families.contains_key(*base));
+        let base = known.or_else(|| bases.iter().find(|base| self.setting.paths.matches(base)));
+        base.cloned().unwrap_or_else(|| path.to_owned())
     }
 
     fn opened_newcomer(&mut self, path: PathBuf, base: PathBuf, stat: &Stat) -> Option<Newcomer> {
@@ -189,23 +200,27 @@ impl<S: Sink> Tail<S> {
     /// Whether the file was the same for a while.
     fn is_settled(&mut self, newcomer: &Newcomer, now: Moment) -> bool {
         let look = Look::of(&newcomer.stat);
-        let waiting =
-            self.waiting.entry(newcomer.path.clone()).or_insert(Waiting { look, since: now.steady });
+        let fresh = Waiting { look, since: now.steady, scan: self.scans };
+        let waiting = self.waiting.entry(newcomer.path.clone()).or_insert(fresh);
+        waiting.scan = self.scans;
         if waiting.look != look {
-            *waiting = Waiting { look, since: now.steady };
+            *waiting = fresh;
         }
-        self.is_all_settled || now.steady.saturating_sub(waiting.since) >= SETTLED_AFTER
+        (self.is_all_settled && newcomer.packing == Packing::Plain)
+            || now.steady.saturating_sub(waiting.since) >= SETTLED_AFTER
     }
 
     fn plain_kin(&self, newcomer: &Newcomer) -> Kin {
         let len = newcomer.stat.len;
         for number in self.generations(&newcomer.base).into_iter().rev() {
             let file = &self.followed[&number];
-            let is_comparable = !file.is_packed() && file.head.len > 0 && len >= file.check.at;
-            if is_comparable
+            let check = file.latest_check();
+            if !file.is_packed()
+                && file.head.len > 0
+                && len >= check.at
                 && is_born_behind(newcomer, file) != Some(false)
                 && file.head.is_of(&newcomer.head)
-                && file.check.is_in(&*newcomer.opened.file).unwrap_or(false)
+                && check.is_in(&*newcomer.opened.file).unwrap_or(false)
             {
                 return Kin::Of(number);
             }
@@ -214,21 +229,41 @@ impl<S: Sink> Tail<S> {
         if len == 0 || self.copied_so_far(newcomer).is_some() { Kin::Unfinished } else { Kin::Nobodys }
     }
 
-    /// The file that has the base path, when the newcomer holds a first part of it.
+    /// The file of which the newcomer holds a first part.
     fn copied_so_far(&self, newcomer: &Newcomer) -> Option<u64> {
-        let number = *self.by_path.get(&newcomer.base)?;
-        let file = &self.followed[&number];
-        let order = is_born_behind(newcomer, file);
-        if file.is_packed() || newcomer.stat.len == 0 || order == Some(false) {
+        let numbers = self.generations(&newcomer.base);
+        numbers.into_iter().rev().find(|number| {
+            let file = &self.followed[number];
+            let order = is_born_behind(newcomer, file);
+            if file.is_packed() || !file.is_live() || newcomer.stat.len == 0 || order == Some(false) {
+                return false;
+            }
+            match self.holds_first_part(file, newcomer) {
+                Some(holds) => holds,
+                // Cut off since. So little may stand in two files by chance: who was there first has to be known.
+                None => {
+                    newcomer.stat.len < file.read
+                        && file.head.agrees_with(&newcomer.head).unwrap_or(order == Some(true))
+                }
+            }
+        })
+    }
+
+    /// Whether the file begins with all that the newcomer holds; `None` where it is shorter, or not what it was.
+    fn holds_first_part(&self, file: &Followed<S::Lane>, newcomer: &Newcomer) -> Option<bool> {
+        let original = match &file.opened {
+            Some(opened) => opened.file.clone(),
+            None => Opened::open(&*self.files, &file.path).ok()??.0.file,
+        };
+        let stat = original.stat().ok().filter(|stat| stat.id == file.id && stat.len >= newcomer.stat.len)?;
+        if !file.head.is_in(&*original).ok()? || !file.latest_check().is_in(&*original).ok()? {
             return None;
         }
-        if usize::from(file.head.len) == PRINT_BYTES && newcomer.head.len() >= PRINT_BYTES {
-            return file.head.is_of(&newcomer.head).then_some(number);
-        }
-        // So little may stand in two files by chance: who was there first has to be known.
-        let (original, _) = Opened::open(&*self.files, &file.path).ok()??;
-        let is_part = original.raw_head().is_ok_and(|head| head.starts_with(&newcomer.head));
-        (is_part && order == Some(true)).then_some(number)
+        let wanted = stat.len.min(newcomer.stat.len).min(COMPARED_MAX) as usize;
+        let (mut one, mut other) = (vec![0; wanted], vec![0; wanted]);
+        let n = read_full(&*original, &mut one, 0).ok()?;
+        let m = read_full(&*newcomer.opened.file, &mut other, 0).ok()?;
+        Some(one[..n] == other[..m])
     }
 
     /// Only the heads are compared; the check follows where reading gets there.
@@ -270,8 +305,11 @@ impl<S: Sink> Tail<S> {
             Life::Gone(_) => file.opened.is_none() && !self.still_leads_to(number),
             _ => false,
         };
-        if is_lost {
-            return self.continue_in(number, newcomer, life, now);
+        let has_more = newcomer.packing != Packing::Plain || newcomer.stat.len >= file.read;
+        if is_lost && has_more {
+            self.continue_in(number, newcomer, life, now);
+            self.followed.get_mut(&number).expect("it goes on").renamed_at = Some(now.steady);
+            return;
         }
         let origin = match file.life {
             Life::Copy(of) => of,
@@ -292,8 +330,8 @@ impl<S: Sink> Tail<S> {
             let plain = copy.path.file_name().map(|name| family::without_packing(name.as_encoded_bytes()));
             file.path.file_name().map(|name| name.as_encoded_bytes()) == plain
         };
-        let is_certain = !self.followed[&copy].is_packed()
-            || (usize::from(head.len) == PRINT_BYTES && has_its_name(&self.followed[&copy]));
+        let is_certain =
+            !self.followed[&copy].is_packed() || (head.is_full() && has_its_name(&self.followed[&copy]));
         let copied = self.followed.get_mut(&copy).expect("whoever asks has found it");
         (copied.head, copied.check, copied.read, copied.text) = (head, check, read, text);
         copied.known_len = read;
@@ -327,8 +365,12 @@ impl<S: Sink> Tail<S> {
         file.scan = self.scans;
         file.last_bytes = now.steady;
         drop(opened);
-        self.by_id.remove(&old_id);
-        self.claims.give_back(old_id, self.holder);
+        file.is_cut = false;
+        file.closed_at = None;
+        if self.by_id.get(&old_id) == Some(&number) {
+            self.by_id.remove(&old_id);
+            self.claims.give_back(old_id, self.holder);
+        }
         self.by_id.insert(stat.id, number);
         if life == Life::Here {
             self.by_path.insert(path, number);
@@ -353,8 +395,7 @@ impl<S: Sink> Tail<S> {
             file.read = end_of_lines(&*opened.file, stat.len, text).unwrap_or(stat.len);
             file.text = text;
             file.lane = sink.open(&path, Some(text));
-            file.head =
-                Print::of_head(&head[..head.len().min(usize::try_from(file.read).unwrap_or(usize::MAX))]);
+            file.head = Head::of(&head[..head.len().min(usize::try_from(file.read).unwrap_or(usize::MAX))]);
             file.before = bytes_before(&*opened.file, file.read).unwrap_or_default();
             file.check = Print::ending_at(file.read, &file.before);
         }
@@ -368,8 +409,11 @@ impl<S: Sink> Tail<S> {
         let life = if file.life == Life::Done { Life::Done } else { life };
         let family = self.families.entry(base).or_default();
         if family.generations.is_empty() {
-            family.known_until = stat.modified;
+            // A file that came and was rotated away between two looks has left a generation too.
+            let since = self.since.map_or(i64::MAX, |at| at.0.saturating_mul(1_000_000) - CLOCK_GRAIN);
+            family.known_until = stat.modified.min(since);
         }
+        family.is_due |= self.since.is_some();
         family.generations.insert(number);
         self.by_id.insert(stat.id, number);
         if self.setting.paths.matches(&path) {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::print::Print;
-use crate::event::Mark;
+use super::print::{Head, Print};
+use crate::event::{Mark, Millis};
 use crate::source::encoding::Text;
 use crate::source::packing::Packing;
 use crate::world::FileId;
@@ -26,7 +26,7 @@ pub struct Position {
     pub text: Text,
     /// Everything before it is counted, nothing behind it is.
     pub offset: u64,
-    pub head: Print,
+    pub head: Head,
     /// Ends at or before `offset`.
     pub check: Print,
     /// As it was looked at last.
@@ -44,6 +44,8 @@ pub enum Stage {
     Done,
     /// A copy of the file with this number, which is still being written and is read itself.
     Copy(u64),
+    /// The file was cut off; a copy of what it was may turn up.
+    Cut,
 }
 
 /// As it is written.
@@ -57,7 +59,7 @@ struct Saved {
     packing: u8,
     text: u8,
     offset: u64,
-    head: Print,
+    head: Head,
     check: Print,
     len: u64,
     modified: i64,
@@ -72,9 +74,14 @@ pub fn prefix(source: &str) -> String {
     format!("tail/{source}/")
 }
 
-/// Says that the source was started before.
-pub fn started(source: &str) -> Mark {
-    Mark { key: started_key(source).into(), value: Some(Box::default()) }
+/// Says that the source was started, and when.
+pub fn started(source: &str, since: Millis) -> Mark {
+    Mark { key: started_key(source).into(), value: Some(since.0.to_le_bytes().into()) }
+}
+
+/// When a mark with the [`started_key`] says that it was.
+pub fn since(value: &[u8]) -> Option<Millis> {
+    Some(Millis(i64::from_le_bytes(value.try_into().ok()?)))
 }
 
 pub fn started_key(source: &str) -> String {
@@ -154,7 +161,7 @@ mod tests {
             packing: Packing::Zstd,
             text: Text::Utf16Be,
             offset: 1 << 40,
-            head: Print::of_head(b"head"),
+            head: Head::of(b"head"),
             check: Print::ending_at(1 << 39, b"check"),
             len: 5,
             modified: 6,

@@ -26,12 +26,6 @@ impl Print {
         Print { at, len: u16::try_from(bytes.len()).expect("a print is short"), digest: digest(bytes) }
     }
 
-    /// Of the first [`PRINT_BYTES`] of `bytes`, which begin at 0.
-    pub fn of_head(bytes: &[u8]) -> Print {
-        let bytes = &bytes[..bytes.len().min(PRINT_BYTES)];
-        Print::ending_at(bytes.len() as u64, bytes)
-    }
-
     pub fn from(&self) -> u64 {
         self.at - u64::from(self.len)
     }
@@ -50,7 +44,55 @@ impl Print {
     }
 }
 
+/// Shorter heads than the whole one, so that a file that holds less can be compared. Bytes.
+const RUNGS: [usize; 4] = [16, 32, 64, 128];
+
+/// The digest of a file's first bytes, at most [`PRINT_BYTES`], as far as they were read; and those of its beginnings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    pub len: u16,
+    digest: u64,
+    rungs: [u64; RUNGS.len()],
+}
+
+impl Head {
+    pub fn of(bytes: &[u8]) -> Head {
+        let bytes = &bytes[..bytes.len().min(PRINT_BYTES)];
+        let rungs = RUNGS.map(|rung| bytes.get(..rung).map_or(0, digest));
+        Head { len: u16::try_from(bytes.len()).expect("a head is short"), digest: digest(bytes), rungs }
+    }
+
+    pub fn is_full(&self) -> bool {
+        usize::from(self.len) == PRINT_BYTES
+    }
+
+    /// Whether a file that begins with these bytes begins with all of the head.
+    pub fn is_of(&self, bytes: &[u8]) -> bool {
+        bytes.get(..self.len.into()).is_some_and(|bytes| digest(bytes) == self.digest)
+    }
+
+    /// Whether a file that holds less begins alike; `None` where it is too little to say.
+    pub fn agrees_with(&self, bytes: &[u8]) -> Option<bool> {
+        if bytes.len() >= self.len.into() {
+            return Some(self.is_of(bytes));
+        }
+        let rung = RUNGS.iter().rposition(|rung| *rung <= bytes.len())?;
+        Some(digest(&bytes[..RUNGS[rung]]) == self.rungs[rung])
+    }
+
+    /// Whether the file begins with it.
+    pub fn is_in(&self, file: &dyn File) -> io::Result<bool> {
+        let mut bytes = [0; PRINT_BYTES];
+        let n = read_full(file, &mut bytes[..self.len.into()], 0)?;
+        Ok(self.is_of(&bytes[..n]))
+    }
+}
+
+/// 0 of nothing, so that a print without bytes is in every file.
 fn digest(bytes: &[u8]) -> u64 {
+    if bytes.is_empty() {
+        return 0;
+    }
     let whole = Sha256::digest(bytes);
     u64::from_le_bytes(whole[..8].try_into().expect("eight bytes are eight"))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::followed::{Life, Look};
 use super::newcomer::bytes_before;
-use super::print::{PRINT_BYTES, Print};
+use super::print::{Head, PRINT_BYTES, Print};
 use super::reader::{Found, Opened, read_on};
 use super::turn::Cut;
 use super::{Sink, Tail};
@@ -257,7 +257,7 @@ impl<S: Sink> Tail<S> {
         file.read = 0;
         file.unpacked = 0;
         file.known_len = 0;
-        (file.head, file.check) = (Print::default(), Print::default());
+        (file.head, file.check) = (Head::default(), Print::default());
         file.text = Text::Unknown;
         file.before.clear();
         file.opened = None;
@@ -401,9 +401,17 @@ impl<S: Sink> Tail<S> {
             self.hand_over(number, copy, now, sink);
         }
         let file = self.followed.get_mut(&number).expect("it is there still");
-        sink.lost(LossReason::Deleted, file.behind());
-        sink.judge_all(&mut file.lane, now);
+        if file.is_cut {
+            sink.judge_lines(&mut file.lane, now);
+            let unfinished = sink.forget_unfinished(&mut file.lane);
+            sink.lost(LossReason::Truncated, unfinished + file.behind());
+        } else {
+            sink.lost(LossReason::Deleted, file.behind());
+            sink.judge_all(&mut file.lane, now);
+        }
         file.move_check(0);
+        // What is lost stays lost, also should it turn up.
+        file.read += file.behind();
         file.ended_at = Some(file.seen);
         file.opened = None;
         file.before = Vec::new();

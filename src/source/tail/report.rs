@@ -10,8 +10,12 @@ impl<S: Sink> Tail<S> {
     /// counted when this returns belongs to exactly these positions.
     pub fn report(&mut self, sink: &mut S) -> FilesStanding {
         let source = &self.setting.source;
-        if !std::mem::replace(&mut self.was_started, true) && self.is_first_start {
-            sink.mark(started(source));
+        if self.is_first_start
+            && !self.was_started
+            && let Some(since) = self.since
+        {
+            self.was_started = true;
+            sink.mark(started(source, since));
         }
         for number in std::mem::take(&mut self.forgotten) {
             sink.mark(forgotten(source, number));

@@ -1,12 +1,14 @@
 //! Which files there are, under which names: one walk over all paths, then what changed since the last one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::family::is_generation;
 use super::followed::{Life, Look};
+use super::names::Names;
+use super::reader::Opened;
 use super::{Sink, Tail};
 use crate::world::{Kind, Moment, Stat};
 
@@ -49,7 +51,8 @@ impl<S: Sink> Tail<S> {
         for number in missing.map(|file| file.number).collect::<Vec<_>>() {
             self.gone(number, now, sink);
         }
-        self.waiting.retain(|path, _| newcomers.iter().any(|(other, _)| other == path));
+        let last = self.scans - 1;
+        self.waiting.retain(|_, waiting| waiting.scan >= last);
         for (path, stat) in newcomers {
             self.newcomer(path, stat, now, sink);
         }
@@ -59,6 +62,7 @@ impl<S: Sink> Tail<S> {
         }
         self.look_at_families(now, sink);
         self.is_first_scan = false;
+        self.since.get_or_insert(now.wall);
         let cost = (self.clock)().steady.saturating_sub(began);
         self.scan_allowed_at = now.steady + cost * SCAN_SHARE_AWAKE;
         self.next_scan = now.steady + (cost * SCAN_SHARE).clamp(SCAN_EVERY, SCAN_SELDOM);
@@ -134,12 +138,55 @@ impl<S: Sink> Tail<S> {
             match self.by_id.get(&stat.id).copied() {
                 // A second name of a file that was seen under its first one, or is just new.
                 Some(number) if self.followed[&number].scan == self.scans => {}
+                Some(number) if !self.is_the_same(number, &path, &stat) => {
+                    self.lost_its_number(number, now);
+                    newcomers.push((path, stat));
+                }
                 Some(number) => self.moved_to(number, path, &stat, now, sink),
                 None if new_ids.insert(stat.id) => newcomers.push((path, stat)),
                 None => {}
             }
         }
+        // A base before its generations.
+        newcomers.sort_by_key(|(path, _)| path.as_os_str().len());
         newcomers
+    }
+
+    /// Whether a file with the number of one that we have is that one. A number is given to the next file at once, and
+    /// times of birth are coarse or not known: only the content can tell a file under a new name from another one.
+    fn is_the_same(&self, number: u64, path: &Path, stat: &Stat) -> bool {
+        let file = &self.followed[&number];
+        if file.opened.is_some() || file.is_packed() {
+            return true;
+        }
+        let check = file.latest_check();
+        let holds = |opened: &Opened| {
+            Ok::<_, io::Error>(file.head.is_in(&*opened.file)? && check.is_in(&*opened.file)?)
+        };
+        match Opened::open(&*self.files, path) {
+            Ok(Some((opened, at_open))) if at_open.id == stat.id => {
+                file.head.len > 0 && stat.len >= file.read && holds(&opened).unwrap_or(true)
+            }
+            // To be seen when it is read.
+            _ => true,
+        }
+    }
+
+    /// Another file has the number of this one, which is deleted therefore.
+    fn lost_its_number(&mut self, number: u64, now: Moment) {
+        let file = &self.followed[&number];
+        let id = file.id;
+        if self.by_path.get(&file.path) == Some(&number) {
+            self.by_path.remove(&file.path);
+        }
+        self.by_id.remove(&id);
+        self.claims.give_back(id, self.holder);
+        if file.is_live() {
+            self.lost_its_path(number);
+            self.set_life(number, Life::Gone(now.steady));
+        } else {
+            self.set_life(number, Life::Ghost(now.steady));
+        }
     }
 
     fn moved_to(&mut self, number: u64, path: PathBuf, stat: &Stat, now: Moment, sink: &mut S) {
@@ -251,26 +298,36 @@ impl<S: Sink> Tail<S> {
             .filter(|(_, family)| family.is_due)
             .map(|(base, _)| base.clone())
             .collect();
+        let mut directories: HashMap<PathBuf, Option<Names>> = HashMap::new();
         for base in due {
-            self.look_at_family(&base, now, sink);
+            let Some(directory) = base.parent() else { continue };
+            let names = directories
+                .entry(directory.to_owned())
+                .or_insert_with(|| Names::of(&*self.files, directory).ok());
+            if let Some(names) = names {
+                self.look_at_family(&base, names, now, sink);
+            }
         }
     }
 
     /// Looks for the generations of a base path in its directory, known ones by their numbers and unknown ones by their
     /// names.
-    pub(super) fn look_at_family(&mut self, base: &Path, now: Moment, sink: &mut S) {
+    pub(super) fn look_at_family(&mut self, base: &Path, names: &Names, now: Moment, sink: &mut S) {
         let (Some(directory), Some(name)) = (base.parent(), base.file_name()) else { return };
-        let known: HashSet<u64> =
-            self.generations(base).into_iter().map(|number| self.followed[&number].id.inode).collect();
-        let Ok(entries) = self.files.list(directory) else { return };
+        let known = self.generations(base).into_iter().map(|number| self.followed[&number].id.inode);
         let mut members = Vec::new();
-        for entry in entries {
-            if !known.contains(&entry.inode) && !is_generation(name, &entry.name) {
-                continue;
-            }
+        for entry in names.of_family(name, known) {
             let path = directory.join(&entry.name);
             let Ok(stat) = self.files.stat(&path) else { continue };
-            match self.by_id.get(&stat.id).copied() {
+            let mut known = self.by_id.get(&stat.id).copied();
+            if let Some(number) = known
+                && self.followed[&number].path != path
+                && !self.is_the_same(number, &path, &stat)
+            {
+                self.lost_its_number(number, now);
+                known = None;
+            }
+            match known {
                 Some(number) => self.located(number, path, &stat),
                 None if stat.kind != Kind::Regular => {}
                 None if self.setting.paths.matches(&path) => self.newcomer(path, stat, now, sink),

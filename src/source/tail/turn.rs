@@ -3,14 +3,15 @@
 
 use std::path::PathBuf;
 
-use super::followed::{Life, Look};
+use super::followed::{Followed, Life, Look};
+use super::names::Names;
 use super::newcomer::bytes_before;
-use super::print::Print;
+use super::print::{Head, Print};
 use super::reader::Opened;
 use super::{Sink, Tail};
 use crate::event::LossReason;
 use crate::source::encoding::Text;
-use crate::world::Moment;
+use crate::world::{FileId, Moment};
 
 /// How it was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,33 +24,93 @@ pub(super) enum Cut {
 
 impl<S: Sink> Tail<S> {
     pub(super) fn cut(&mut self, number: u64, cut: Cut, now: Moment, sink: &mut S) {
-        let base: PathBuf = self.followed[&number].base.clone();
-        // A copy was made before the cut, so that nothing in the family is in the making any more.
-        self.is_all_settled = true;
-        self.look_at_family(&base, now, sink);
-        self.is_all_settled = false;
         sink.truncated();
-        let copy = self.copy_to_read(number);
-        match copy {
-            Some(copy) => self.go_on_in_copy(number, copy, now, sink),
-            None => self.give_up_the_rest(number, now, sink),
+        if cut == Cut::Replaced || !self.goes_on_at_its_end(number, now, sink) {
+            let old = self.split_off(number, now, sink);
+            let base: PathBuf = self.followed[&number].base.clone();
+            // A copy was made before the cut, so that no plain one is in the making any more.
+            self.is_all_settled = true;
+            if let Some(names) = base.parent().and_then(|directory| Names::of(&*self.files, directory).ok()) {
+                self.look_at_family(&base, &names, now, sink);
+            }
+            self.is_all_settled = false;
+            if let Some(copy) = self.copy_to_read(old).filter(|_| self.followed[&old].is_live()) {
+                self.go_on_in_copy(old, copy, now, sink);
+            }
         }
-        self.begin_again(number, cut == Cut::Shorter && copy.is_none(), sink);
         self.moved.insert(number);
         self.enqueue(number);
     }
 
-    /// The youngest copy; the older ones hold nothing that it does not.
+    /// A file that keeps its head and was only made shorter goes on at its new end. What was cut off is gone.
+    fn goes_on_at_its_end(&mut self, number: u64, now: Moment, sink: &mut S) -> bool {
+        let file = &self.followed[&number];
+        let Ok(Some((opened, stat))) = Opened::open(&*self.files, &file.path) else { return false };
+        let has_head = file.head.len > 0 && file.head.is_in(&*opened.file).unwrap_or(false);
+        if stat.id != file.id || stat.len >= file.read || !has_head {
+            return false;
+        }
+        let Ok(before) = bytes_before(&*opened.file, stat.len) else { return false };
+        let file = self.followed.get_mut(&number).expect("it was cut");
+        sink.judge_lines(&mut file.lane, now);
+        let unfinished = sink.forget_unfinished(&mut file.lane);
+        sink.lost(LossReason::Truncated, unfinished + file.known_len.saturating_sub(file.read));
+        file.lane = sink.open(&file.path, Some(file.text));
+        file.read = stat.len;
+        file.check = Print::ending_at(stat.len, &before);
+        (file.before, file.closed_at) = (before, None);
+        (file.seen, file.known_len) = (Look::of(&stat), stat.len);
+        (file.zeros_to, file.ended_at) = (0, None);
+        file.opened = Some(opened);
+        true
+    }
+
+    /// What the file was until now becomes a generation without a file, which waits for a copy to turn up; the file begins
+    /// anew.
+    fn split_off(&mut self, number: u64, now: Moment, sink: &mut S) -> u64 {
+        let old = self.next_number;
+        self.next_number += 1;
+        let file = self.followed.get_mut(&number).expect("it was cut");
+        let fresh = sink.open(&file.path, None);
+        let mut position = file.position(0);
+        (position.number, position.id) = (old, nobodys_id(old));
+        let mut split = Followed::resumed(position, std::mem::replace(&mut file.lane, fresh));
+        split.read = file.read;
+        split.closed_at = Some(file.latest_check());
+        (split.seen.len, split.known_len) = (file.known_len, file.known_len);
+        split.last_bytes = file.last_bytes;
+        split.is_cut = true;
+        split.scan = self.scans;
+        (file.read, file.known_len, file.zeros_to) = (0, 0, 0);
+        (file.head, file.check, file.text) = (Head::default(), Print::default(), Text::Unknown);
+        (file.closed_at, file.ended_at) = (None, None);
+        file.before.clear();
+        for copy in self.generations(&split.base) {
+            if self.followed[&copy].life == Life::Copy(number) {
+                self.set_life(copy, Life::Copy(old));
+                self.moved.insert(copy);
+            }
+        }
+        self.families.entry(split.base.clone()).or_default().generations.insert(old);
+        self.followed.insert(old, split);
+        self.set_life(old, Life::Gone(now.steady));
+        self.holding.insert(old);
+        self.moved.insert(old);
+        old
+    }
+
+    /// The copy to go on in: the youngest, and a plain one rather than a compressed one, which may be its copy. The others
+    /// are copies of that one from now on.
     pub(super) fn copy_to_read(&mut self, number: u64) -> Option<u64> {
         let family = self.generations(&self.followed[&number].base);
         let copies: Vec<u64> =
             family.into_iter().filter(|copy| self.followed[copy].life == Life::Copy(number)).collect();
-        let (youngest, older) = copies.split_last()?;
-        for copy in older {
-            self.set_life(*copy, Life::Done);
-            self.moved.insert(*copy);
+        let chosen = copies.iter().copied().max_by_key(|copy| (!self.followed[copy].is_packed(), *copy))?;
+        for copy in copies.into_iter().filter(|copy| *copy != chosen) {
+            self.set_life(copy, Life::Copy(chosen));
+            self.moved.insert(copy);
         }
-        Some(*youngest)
+        Some(chosen)
     }
 
     /// The file was cut off; what is missing in the copy as well is lost.
@@ -61,6 +122,7 @@ impl<S: Sink> Tail<S> {
         if !copy.is_packed() {
             sink.lost(LossReason::Truncated, known.saturating_sub(read.max(copy.seen.len)));
         }
+        self.forget(number);
     }
 
     /// The copy is read on where the file was read up to, with what its lane holds; the file is left with an empty one
@@ -71,6 +133,8 @@ impl<S: Sink> Tail<S> {
         let lane = std::mem::replace(&mut file.lane, fresh);
         let (read, text, head, check) = (file.read, file.text, file.head, file.check);
         (file.read, file.known_len) = (file.seen.len, file.seen.len);
+        file.closed_at = None;
+        self.set_life(number, Life::Ghost(now.steady));
         self.moved.insert(number);
         let held = self.files.stat(&self.followed[&copy].path).map(|stat| Look::of(&stat));
         let copied = self.followed.get_mut(&copy).expect("it was found");
@@ -96,52 +160,9 @@ impl<S: Sink> Tail<S> {
         copied.ended_at = Some(copied.seen);
         self.set_life(copy, Life::Done);
     }
+}
 
-    fn give_up_the_rest(&mut self, number: u64, now: Moment, sink: &mut S) {
-        let file = self.followed.get_mut(&number).expect("it was cut");
-        sink.judge_lines(&mut file.lane, now);
-        let unfinished = sink.forget_unfinished(&mut file.lane);
-        sink.lost(LossReason::Truncated, unfinished + file.known_len.saturating_sub(file.read));
-    }
-
-    /// From the start, or, where the file keeps its head and was only made shorter, from its end.
-    fn begin_again(&mut self, number: u64, keeps_head: bool, sink: &mut S) {
-        let file = self.followed.get_mut(&number).expect("it was cut");
-        let (head, path) = (file.head, file.path.clone());
-        let mut text = None;
-        let mut place = 0;
-        let reopened = Opened::open(&*self.files, &path).ok().flatten();
-        let opened = reopened.filter(|(_, stat)| stat.id == file.id);
-        let file_now = opened.as_ref().map(|(opened, stat)| (opened.file.clone(), *stat));
-        if let Some((open, stat)) = &file_now {
-            file.seen = Look::of(stat);
-            let has_head =
-                head.len > 0 && stat.len >= u64::from(head.len) && head.is_in(&**open).unwrap_or(false);
-            if keeps_head && has_head && stat.len < file.read {
-                place = stat.len;
-                text = Some(file.text);
-            }
-        }
-        let before = match (&file_now, place) {
-            (Some((open, _)), 1..) => bytes_before(&**open, place),
-            _ => Ok(Vec::new()),
-        };
-        let Ok(before) = before else { return self.begin_again(number, false, sink) };
-        file.lane = sink.open(&path, text);
-        file.read = place;
-        file.text = text.unwrap_or(Text::Unknown);
-        if place == 0 {
-            file.head = Print::default();
-        }
-        file.check = Print::ending_at(place, &before);
-        file.before = before;
-        file.known_len = place;
-        file.zeros_to = 0;
-        file.ended_at = None;
-        file.opened = match opened {
-            Some((opened, _)) => Some(opened),
-            // Deleted, or under another name: the descriptor leads to it still.
-            None => file.opened.take(),
-        };
-    }
+/// Of a generation that has no file any more.
+fn nobodys_id(number: u64) -> FileId {
+    FileId { device: u64::MAX, inode: number, born: None }
 }

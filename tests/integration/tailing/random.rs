@@ -14,9 +14,9 @@ use crate::sim::{Dice, Machine};
 const GLOBS: [&str; 3] = ["/logs/app.log", "/logs/*.log", "/logs/app.log*"];
 const LIVE: &str = "/logs/app.log";
 const GENERATIONS_KEPT: usize = 4;
-const STEPS: u64 = 60;
 
 struct Play {
+    glob: &'static str,
     following: Following,
     machine: Machine,
     dice: Dice,
@@ -49,6 +49,7 @@ impl Play {
         following.deliver();
         following.commit();
         Play {
+            glob,
             following,
             machine,
             dice,
@@ -91,7 +92,8 @@ impl Play {
         self.next_line += 1;
         let longest = if self.dice.chance(50) { 2000 } else { 60 };
         let filler = "x".repeat(self.dice.below(longest) as usize);
-        format!("line {number} {filler}\n").into_bytes()
+        // The number first: one byte of a line says nothing, and a file of one byte may be any other.
+        format!("{number:06} line {filler}\n").into_bytes()
     }
 
     fn put(&mut self, bytes: &[u8]) {
@@ -121,7 +123,7 @@ impl Play {
             return;
         }
         let line = self.new_line();
-        let cut = 1 + self.dice.below(line.len() as u64 - 2) as usize;
+        let cut = 6 + self.dice.below(line.len() as u64 - 7) as usize;
         self.put(&line[..cut]);
         self.held[0].push(line.clone());
         self.owed.insert(line.clone());
@@ -134,7 +136,9 @@ impl Play {
         if let Some((line, cut)) = self.half.take() {
             let half = line[..cut].to_vec();
             self.owed.remove(&line);
-            self.owed.insert(half.clone());
+            // A rotated name that the glob matches may be a live file's that is seen for the first time.
+            let is_sure = self.glob != GLOBS[2];
+            if is_sure { &mut self.owed } else { &mut self.doubtful }.insert(half.clone());
             self.held[0].pop();
             self.held[0].push(half);
             self.said("its rest never comes");
@@ -211,6 +215,7 @@ impl Play {
             return;
         }
         self.make_place();
+        let has_half = self.half.is_some();
         self.leave_half();
         let to = format!("{LIVE}.1");
         self.machine.copy(LIVE, &to);
@@ -219,7 +224,7 @@ impl Play {
         if self.dice.chance(300) {
             self.look();
         }
-        if self.dice.chance(300) {
+        if !has_half && self.dice.chance(300) {
             self.write_lines();
             if self.dice.coin() {
                 self.look();
@@ -315,10 +320,8 @@ impl Play {
 
     /// All that is wrong in the end.
     fn verdict(&mut self) -> Vec<String> {
-        if let Some((line, _)) = self.half.take() {
-            // Its rest may come yet: nobody counts it before.
-            self.owed.remove(&line);
-        }
+        // What was rotated away before anybody saw it is found with the next file of its name.
+        self.write_lines();
         self.following.quiet();
         let mut wrong = Vec::new();
         let counted: &BTreeMap<Vec<u8>, u64> = &self.following.committed.lines;
@@ -339,8 +342,10 @@ impl Play {
 }
 
 fn play(seed: u64) -> Result<u64, String> {
+    // Few steps make short stories of failures, many make rare ones.
+    let steps = 4 + seed % 90;
     let mut play = Play::new(seed);
-    for _ in 0..STEPS {
+    for _ in 0..steps {
         play.act();
     }
     let wrong = play.verdict();
@@ -363,8 +368,13 @@ fn every_line_of_played_rotations_is_counted_once() {
             Err(failure) => failures.push(failure),
         }
     }
-    assert!(failures.is_empty(), "{} failed, the shortest:\n{}", failures.len(), {
-        failures.iter().min_by_key(|failure| failure.len()).unwrap()
-    });
+    let seeds: Vec<_> = failures.iter().filter_map(|failure| failure.split(':').next()).collect();
+    assert!(
+        failures.is_empty(),
+        "{} failed ({:?}), the shortest:\n{}",
+        failures.len(),
+        &seeds[..seeds.len().min(20)],
+        { failures.iter().min_by_key(|failure| failure.len()).unwrap() }
+    );
     assert!(lines > 0);
 }
