@@ -143,19 +143,23 @@ impl<S: Sink> Tail<S> {
             let file = &self.followed[number];
             let is_deleted = match (&file.life, &file.opened) {
                 (Life::Gone(_), Some(opened)) => opened.file.stat().is_ok_and(|stat| stat.links == 0),
-                (Life::Ghost(_), _) => true,
+                // Not opened since a restart: the path is all that is known of it.
+                (Life::Gone(_), None) | (Life::Ghost(_), _) => true,
                 _ => false,
             };
             is_deleted && file.path == newcomer.path && self.has_all_of(newcomer, *number)
         })
     }
 
-    /// Whether the newcomer holds what was read of the file, to the place of its check, and that is a full print.
+    /// Whether the newcomer holds what was read of the file, to the place of its check, and that is a full print. Less
+    /// than that is enough where only the number of the device is another one, as after a restart of the machine.
     fn has_all_of(&self, newcomer: &Newcomer, number: u64) -> bool {
         let file = &self.followed[&number];
+        let (old, new) = (file.id, newcomer.stat.id);
+        let is_renumbered = (old.inode, old.born) == (new.inode, new.born) && old.device != new.device;
         !file.is_packed()
             && newcomer.packing == Packing::Plain
-            && file.check.len >= PRINT_BYTES as u16
+            && (file.check.len >= PRINT_BYTES as u16 || (is_renumbered && file.head.len > 0))
             && newcomer.stat.len >= file.read
             && file.head.is_of(&newcomer.head)
             && file.check.is_in(&*newcomer.opened.file).unwrap_or(false)
