@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use super::followed::{Life, Look};
 use super::newcomer::bytes_before;
-use super::print::Print;
+use super::print::{Print, read_full};
 use super::reader::Opened;
 use super::{Sink, Tail};
 use crate::event::LossReason;
 use crate::source::encoding::Text;
-use crate::world::Moment;
+use crate::world::{File, Moment};
 
 /// How it was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +115,11 @@ impl<S: Sink> Tail<S> {
         let file_now = opened.as_ref().map(|(opened, stat)| (opened.file.clone(), *stat));
         if let Some((open, stat)) = &file_now {
             file.seen = Look::of(stat);
-            let has_head =
-                head.len > 0 && stat.len >= u64::from(head.len) && head.is_in(&**open).unwrap_or(false);
+            let has_head = match stat.len < u64::from(head.len) {
+                // Of a file that is shorter than its print all that was read is remembered while it is open.
+                true => file.read == file.before.len() as u64 && begins(&**open, &file.before, stat.len),
+                false => head.len > 0 && head.is_in(&**open).unwrap_or(false),
+            };
             if keeps_head && has_head && stat.len < file.read {
                 place = stat.len;
                 text = Some(file.text);
@@ -130,8 +133,8 @@ impl<S: Sink> Tail<S> {
         file.lane = sink.open(&path, text);
         file.read = place;
         file.text = text.unwrap_or(Text::Unknown);
-        if place == 0 {
-            file.head = Print::default();
+        if place < u64::from(file.head.len) {
+            file.head = Print::of_head(&before);
         }
         file.check = Print::ending_at(place, &before);
         file.before = before;
@@ -144,4 +147,11 @@ impl<S: Sink> Tail<S> {
             None => file.opened.take(),
         };
     }
+}
+
+/// Whether the first `len` bytes of the file are those of `bytes`.
+fn begins(file: &dyn File, bytes: &[u8], len: u64) -> bool {
+    let Some(bytes) = usize::try_from(len).ok().and_then(|len| bytes.get(..len)) else { return false };
+    let mut head = vec![0; bytes.len()];
+    len > 0 && read_full(file, &mut head, 0).is_ok_and(|n| head[..n] == *bytes)
 }
