@@ -60,7 +60,15 @@ impl<S: Sink> Tail<S> {
             return self.read_packed(number, block, now, sink);
         }
         let Some(opened) = &file.opened else { return Turn::Idle };
-        let found = read_on(&*opened.file, block, file.read, &file.before);
+        let mut found = read_on(&*opened.file, block, file.read, &file.before);
+        // The bytes before the place may be the same in another text: lines of one length with one end.
+        if matches!(found, Ok(Found::Bytes(_) | Found::End))
+            && std::mem::take(&mut file.is_head_due)
+            && file.read > file.before.len() as u64
+            && matches!(file.head.is_in(&*opened.file), Ok(false))
+        {
+            found = Ok(Found::Replaced);
+        }
         match found {
             Err(error) => self.failed(number, &error, now),
             Ok(Found::CutOff) => self.was_cut(number, Cut::Shorter, now, sink),

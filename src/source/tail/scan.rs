@@ -42,6 +42,7 @@ impl<S: Sink> Tail<S> {
         let began = (self.clock)().steady;
         self.scans += 1;
         self.unreadable.clear();
+        let ready_before = self.ready.len();
         let others = self.see_who_stayed();
         let newcomers = self.see_who_moved(others, now, sink);
         let missing =
@@ -58,6 +59,9 @@ impl<S: Sink> Tail<S> {
             self.sweep(now);
         }
         self.look_at_families(now, sink);
+        // Generations that were missed: the oldest one first.
+        let followed = &self.followed;
+        self.ready.make_contiguous()[ready_before..].sort_by_key(|number| followed[number].seen.modified);
         self.is_first_scan = false;
         let cost = (self.clock)().steady.saturating_sub(began);
         self.scan_allowed_at = now.steady + cost * SCAN_SHARE_AWAKE;
@@ -195,6 +199,7 @@ impl<S: Sink> Tail<S> {
             file.known_len = file.known_len.max(file.seen.len);
         }
         file.seen = look;
+        file.is_head_due = true;
         file.zeros_to = 0;
         match file.life {
             Life::Here | Life::Gone(_) => self.enqueue(number),
