@@ -83,6 +83,8 @@ pub struct Followed<L> {
     pub is_ready: bool,
     /// It changed since its head was looked at last.
     pub is_head_due: bool,
+    /// It was cut off, and its family could not be looked at, so many times.
+    pub cut_tries: u32,
     /// What unpacking found wrong was said.
     pub is_damaged: bool,
     /// The scan that saw it.
@@ -126,6 +128,7 @@ impl<L> Followed<L> {
             retry_at: None,
             is_ready: false,
             is_head_due: false,
+            cut_tries: 0,
             is_damaged: false,
             scan: 0,
         }

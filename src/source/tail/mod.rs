@@ -173,7 +173,11 @@ pub struct Tail<S: Sink> {
     /// Files that were open when they were counted last, and how many were opened since.
     open_counted: usize,
     opened_since: usize,
+    /// As it was set, or less while the system has no more.
+    open_files_max: usize,
     directories: Vec<PathBuf>,
+    /// Times that somebody of a family could not be looked at.
+    unseen: u64,
     complained: HashSet<PathBuf>,
     last_read: Option<Millis>,
 }
@@ -218,7 +222,9 @@ impl<S: Sink> Tail<S> {
             was_unreadable: HashSet::new(),
             open_counted: 0,
             opened_since: 0,
+            open_files_max: setting.open_files_max,
             directories: Vec::new(),
+            unseen: 0,
             complained: HashSet::new(),
             last_read: None,
             setting,

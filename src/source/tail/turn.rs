@@ -7,10 +7,14 @@ use super::followed::{Life, Look};
 use super::newcomer::bytes_before;
 use super::print::{Print, read_full};
 use super::reader::Opened;
+use super::reading::RETRY_AFTER;
 use super::{Sink, Tail};
 use crate::event::LossReason;
 use crate::source::encoding::Text;
 use crate::world::{File, Moment};
+
+/// Looks at a family that fail before a file that was cut off is given up.
+const CUT_TRIES: u32 = 5;
 
 /// How it was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +30,18 @@ impl<S: Sink> Tail<S> {
         let base: PathBuf = self.followed[&number].base.clone();
         // A copy was made before the cut, so that nothing in the family is in the making any more.
         self.is_all_settled = true;
+        let unseen = self.unseen;
         self.look_at_family(&base, now, sink);
         self.is_all_settled = false;
+        let file = self.followed.get_mut(&number).expect("it was cut");
+        if self.unseen > unseen && file.cut_tries < CUT_TRIES {
+            // The copy may be there: begun again, the file could not be compared with it any more.
+            file.cut_tries += 1;
+            file.retry_at = Some(now.steady + RETRY_AFTER);
+            self.retrying.insert(number);
+            return;
+        }
+        file.cut_tries = 0;
         sink.truncated();
         let copy = self.copy_to_read(number);
         match copy {

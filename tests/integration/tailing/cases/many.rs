@@ -125,7 +125,8 @@ fn f33_files_that_come_and_go_all_the_time_leave_nothing_behind() {
     following.quiet();
     assert_eq!(counted(&following), (60_000, 60_000));
     assert!(following.committed.lost.is_empty(), "{:?}", following.committed.lost);
-    assert!(most.0 <= 1_500 && most.1 <= 6_000, "descriptors and marks: {most:?}");
+    // Deleted ones are remembered, 4,096 of them and those of the minute between two sweeps.
+    assert!(most.0 <= 300 && most.1 <= 4_096 + 6_000 + 1_000, "descriptors and marks: {most:?}");
 }
 
 #[test]
