@@ -177,6 +177,8 @@ pub struct Tail<S: Sink> {
     /// Files that were open when they were counted last, and how many were opened since.
     open_counted: usize,
     opened_since: usize,
+    /// As it was set, or less while the system has no more.
+    open_files_max: usize,
     directories: Vec<PathBuf>,
     complained: HashSet<PathBuf>,
     last_read: Option<Millis>,
@@ -223,6 +225,7 @@ impl<S: Sink> Tail<S> {
             was_unreadable: HashSet::new(),
             open_counted: 0,
             opened_since: 0,
+            open_files_max: setting.open_files_max,
             directories: Vec::new(),
             complained: HashSet::new(),
             last_read: None,

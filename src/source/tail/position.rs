@@ -46,6 +46,8 @@ pub enum Stage {
     Copy(u64),
     /// The file was cut off; a copy of what it was may turn up.
     Cut,
+    /// A rotation gave it another name: nobody finishes its last line but for a short while.
+    Renamed,
 }
 
 /// As it is written.

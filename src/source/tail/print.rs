@@ -30,9 +30,10 @@ impl Print {
         self.at - u64::from(self.len)
     }
 
-    /// Whether these bytes, from [`Print::from`] on, are those.
+    /// Whether these bytes, from [`Print::from`] on, are those. No bytes are in every file.
     pub fn is_of(&self, bytes: &[u8]) -> bool {
-        bytes.len() >= usize::from(self.len) && digest(&bytes[..usize::from(self.len)]) == self.digest
+        let len = usize::from(self.len);
+        len == 0 || (bytes.len() >= len && digest(&bytes[..len]) == self.digest)
     }
 
     /// Whether the file has them in their place.
@@ -109,4 +110,20 @@ pub fn read_full(file: &dyn File, block: &mut [u8], offset: u64) -> io::Result<u
         }
     }
     Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_print_is_of_its_own_bytes_and_one_of_none_is_of_any() {
+        let print = Print::ending_at(4, b"one\n");
+        assert!(print.is_of(b"one\ntwo\n") && !print.is_of(b"One\n") && !print.is_of(b"one"));
+        assert!(Print::default().is_of(b"") && Print::default().is_of(b"any"));
+        let head = Head::of(&[b'x'; 40]);
+        assert_eq!(head.agrees_with(&[b'x'; 39]), Some(true));
+        assert_eq!(head.agrees_with(&[b'y'; 39]), Some(false));
+        assert_eq!(head.agrees_with(b"xxx"), None);
+    }
 }

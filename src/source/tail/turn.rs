@@ -1,17 +1,19 @@
 //! A file was cut off, or its bytes were replaced in place: what was not read of it is looked for in a copy, and what is
 //! found nowhere is counted as lost.
 
+use std::io;
 use std::path::PathBuf;
 
 use super::followed::{Followed, Life, Look};
 use super::names::Names;
 use super::newcomer::bytes_before;
-use super::print::{Head, Print};
+use super::print::{Head, Print, read_full};
 use super::reader::Opened;
+use super::reading::RETRY_AFTER;
 use super::{Sink, Tail};
 use crate::event::LossReason;
 use crate::source::encoding::Text;
-use crate::world::{FileId, Moment};
+use crate::world::{File, FileId, Moment};
 
 /// How it was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +26,19 @@ pub(super) enum Cut {
 
 impl<S: Sink> Tail<S> {
     pub(super) fn cut(&mut self, number: u64, cut: Cut, now: Moment, sink: &mut S) {
+        let goes_on = match cut {
+            Cut::Replaced => Ok(false),
+            Cut::Shorter => self.goes_on_at_its_end(number, now, sink),
+        };
+        let Ok(goes_on) = goes_on else {
+            // Begun again, it would be counted twice if it was only made shorter.
+            let file = self.followed.get_mut(&number).expect("it was cut");
+            file.retry_at = Some(now.steady + RETRY_AFTER);
+            self.retrying.insert(number);
+            return;
+        };
         sink.truncated();
-        if cut == Cut::Replaced || !self.goes_on_at_its_end(number, now, sink) {
+        if !goes_on {
             let old = self.split_off(number, now, sink);
             let base: PathBuf = self.followed[&number].base.clone();
             // A copy was made before the cut, so that no plain one is in the making any more.
@@ -43,14 +56,25 @@ impl<S: Sink> Tail<S> {
     }
 
     /// A file that keeps its head and was only made shorter goes on at its new end. What was cut off is gone.
-    fn goes_on_at_its_end(&mut self, number: u64, now: Moment, sink: &mut S) -> bool {
+    fn goes_on_at_its_end(&mut self, number: u64, now: Moment, sink: &mut S) -> io::Result<bool> {
         let file = &self.followed[&number];
-        let Ok(Some((opened, stat))) = Opened::open(&*self.files, &file.path) else { return false };
-        let has_head = file.head.len > 0 && file.head.is_in(&*opened.file).unwrap_or(false);
-        if stat.id != file.id || stat.len >= file.read || !has_head {
-            return false;
+        let opened = match Opened::open(&*self.files, &file.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            other => other?,
+        };
+        let Some((opened, stat)) = opened.filter(|(_, stat)| stat.id == file.id && stat.len < file.read)
+        else {
+            return Ok(false);
+        };
+        let has_head = match stat.len < u64::from(file.head.len) {
+            // Of a file that is shorter than its print all that was read is remembered while it is open.
+            true => file.read == file.before.len() as u64 && begins(&*opened.file, &file.before, stat.len)?,
+            false => file.head.len > 0 && file.head.is_in(&*opened.file)?,
+        };
+        if !has_head {
+            return Ok(false);
         }
-        let Ok(before) = bytes_before(&*opened.file, stat.len) else { return false };
+        let before = bytes_before(&*opened.file, stat.len)?;
         let file = self.followed.get_mut(&number).expect("it was cut");
         sink.judge_lines(&mut file.lane, now);
         let unfinished = sink.forget_unfinished(&mut file.lane);
@@ -61,8 +85,11 @@ impl<S: Sink> Tail<S> {
         (file.before, file.closed_at) = (before, None);
         (file.seen, file.known_len) = (Look::of(&stat), stat.len);
         (file.zeros_to, file.ended_at) = (0, None);
+        if stat.len < u64::from(file.head.len) {
+            file.head = Head::of(&file.before);
+        }
         file.opened = Some(opened);
-        true
+        Ok(true)
     }
 
     /// What the file was until now becomes a generation without a file, which waits for a copy to turn up; the file begins
@@ -165,4 +192,11 @@ impl<S: Sink> Tail<S> {
 /// Of a generation that has no file any more.
 fn nobodys_id(number: u64) -> FileId {
     FileId { device: u64::MAX, inode: number, born: None }
+}
+
+/// Whether the first `len` bytes of the file are those of `bytes`.
+fn begins(file: &dyn File, bytes: &[u8], len: u64) -> io::Result<bool> {
+    let Some(bytes) = usize::try_from(len).ok().and_then(|len| bytes.get(..len)) else { return Ok(false) };
+    let mut head = vec![0; bytes.len()];
+    Ok(len > 0 && read_full(file, &mut head, 0)? == bytes.len() && head == bytes)
 }
