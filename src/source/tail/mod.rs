@@ -34,7 +34,7 @@ use super::encoding::Text;
 use super::paths::Paths;
 use crate::event::{LossReason, Mark, Millis, SkipReason};
 use crate::world::{Clock, FileId, Files, Moment};
-use followed::{Followed, Life};
+use followed::{Followed, Life, Look};
 use newcomer::Waiting;
 
 pub use claims::Claims;
@@ -125,8 +125,6 @@ const WATCH_EVERY: Duration = Duration::from_millis(100);
 /// A base path: the file that has it and those that had it are a family.
 #[derive(Debug, Default)]
 struct Family {
-    /// Nobody's bytes are missing that were written before. Nanoseconds since 1970.
-    known_until: i64,
     /// Looked at again with the next scan.
     is_due: bool,
     generations: BTreeSet<u64>,
@@ -146,6 +144,8 @@ pub struct Tail<S: Sink> {
     families: HashMap<PathBuf, Family>,
     /// Unknown files that are not told from copies yet.
     waiting: HashMap<PathBuf, Waiting>,
+    /// Files of families that are older than anything that could be missing.
+    passed_over: HashMap<FileId, Look>,
     ready: VecDeque<u64>,
     /// Whose life is [`Life::Gone`].
     gone: BTreeSet<u64>,
@@ -205,6 +205,7 @@ impl<S: Sink> Tail<S> {
             by_path: HashMap::new(),
             families: HashMap::new(),
             waiting: HashMap::new(),
+            passed_over: HashMap::new(),
             ready: VecDeque::new(),
             gone: BTreeSet::new(),
             retrying: BTreeSet::new(),
@@ -250,7 +251,7 @@ impl<S: Sink> Tail<S> {
         self.next_number = self.next_number.max(position.number + 1);
         self.claims.take(position.id, self.holder);
         let family = self.families.entry(position.base.clone()).or_default();
-        family.known_until = family.known_until.max(position.modified);
+        family.is_due = true;
         family.generations.insert(position.number);
         let lane = sink.open(&position.path, (position.offset > 0).then_some(position.text));
         let file = Followed::resumed(position, lane);

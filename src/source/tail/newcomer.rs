@@ -34,6 +34,8 @@ pub(super) struct Waiting {
     since: Duration,
     /// That saw it last.
     pub scan: u64,
+    /// The first scan of a start saw it.
+    is_first: bool,
 }
 
 /// Whose bytes an unknown file has.
@@ -60,6 +62,7 @@ impl<S: Sink> Tail<S> {
     pub(super) fn newcomer(&mut self, path: PathBuf, stat: Stat, now: Moment, sink: &mut S) {
         let base = self.base_of(&path);
         let was_unreadable = self.was_unreadable.contains(&path);
+        let is_first = self.is_first_scan || self.waiting.get(&path).is_some_and(|waiting| waiting.is_first);
         let Some(newcomer) = self.opened_newcomer(path, base, &stat) else { return };
         if !self.claims.take(newcomer.stat.id, self.holder) {
             self.complain(&newcomer.path, format_args!("is read by another source already"));
@@ -81,7 +84,7 @@ impl<S: Sink> Tail<S> {
             Kin::Unfinished => self.claims.give_back(id, self.holder),
             Kin::Of(number) => self.copy_of(number, newcomer, Life::Here, now, sink),
             Kin::Nobodys => {
-                let is_old = self.is_first_scan && !was_unreadable;
+                let is_old = is_first && !was_unreadable;
                 let from_end = match self.setting.start {
                     Start::Auto => is_old && self.is_first_start,
                     Start::End => is_old,
@@ -94,14 +97,16 @@ impl<S: Sink> Tail<S> {
 
     /// A file in the directory of a family, with a name of the family, and with none of the source's paths.
     pub(super) fn member(&mut self, path: PathBuf, stat: Stat, base: &Path, now: Moment, sink: &mut S) {
-        let known_until = self.families.get(base).map_or(i64::MAX, |family| family.known_until);
-        // Not every compressor that keeps the time keeps all of it.
-        let is_packed = path.file_name().is_some_and(family::names_a_packed_one);
-        let known_until =
-            if is_packed { known_until - known_until.rem_euclid(1_000_000_000) } else { known_until };
-        if stat.modified < known_until {
+        let look = Look::of(&stat);
+        if self.passed_over.get(&stat.id) == Some(&look) {
             return;
         }
+        // What was written since the source was started is known, or was missed.
+        let since = self.since.map_or(i64::MAX, |at| at.0.saturating_mul(1_000_000) - CLOCK_GRAIN);
+        // Not every compressor that keeps the time keeps all of it.
+        let is_packed = path.file_name().is_some_and(family::names_a_packed_one);
+        let since = if is_packed { since - since.rem_euclid(1_000_000_000) } else { since };
+        let is_old = stat.modified < since;
         let Some(newcomer) = self.opened_newcomer(path, base.to_owned(), &stat) else { return };
         if !self.claims.take(newcomer.stat.id, self.holder) {
             return;
@@ -114,6 +119,10 @@ impl<S: Sink> Tail<S> {
                 self.families.entry(base.to_owned()).or_default().is_due = true;
             }
             Kin::Of(number) => self.copy_of(number, newcomer, Life::Gone(now.steady), now, sink),
+            Kin::Nobodys if is_old => {
+                self.claims.give_back(id, self.holder);
+                self.passed_over.insert(id, look);
+            }
             Kin::Nobodys => drop(self.adopt(newcomer, Life::Gone(now.steady), false, sink)),
         }
     }
@@ -230,11 +239,11 @@ impl<S: Sink> Tail<S> {
     /// Whether the file was the same for a while.
     fn is_settled(&mut self, newcomer: &Newcomer, now: Moment) -> bool {
         let look = Look::of(&newcomer.stat);
-        let fresh = Waiting { look, since: now.steady, scan: self.scans };
+        let fresh = Waiting { look, since: now.steady, scan: self.scans, is_first: self.is_first_scan };
         let waiting = self.waiting.entry(newcomer.path.clone()).or_insert(fresh);
         waiting.scan = self.scans;
         if waiting.look != look {
-            *waiting = fresh;
+            *waiting = Waiting { is_first: waiting.is_first, ..fresh };
         }
         (self.is_all_settled && newcomer.packing == Packing::Plain)
             || now.steady.saturating_sub(waiting.since) >= SETTLED_AFTER
@@ -332,13 +341,15 @@ impl<S: Sink> Tail<S> {
         let generations = self.generations(&newcomer.base);
         let alike = generations.into_iter().rev().filter(|number| {
             let file = &self.followed[number];
-            file.head.len > 0 && file.head.is_of(&head)
+            file.head.len > 0 && file.head.agrees_with(&head) == Some(true)
         });
         // Of several the one that had this name without its ending.
         let is_named = |number: &u64| {
             self.followed[number].path.file_name().map(|name| name.as_encoded_bytes()) == plain_name
         };
-        let alike: Vec<u64> = alike.collect();
+        let mut alike: Vec<u64> = alike.collect();
+        // Those first of which something may be missing.
+        alike.sort_by_key(|number| !self.followed[number].is_live());
         let named = alike.iter().copied().find(is_named);
         Ok(named.or(alike.first().copied()).map_or(Kin::Nobodys, Kin::Of))
     }
@@ -459,11 +470,6 @@ impl<S: Sink> Tail<S> {
         file.scan = self.scans;
         let life = if file.life == Life::Done { Life::Done } else { life };
         let family = self.families.entry(base).or_default();
-        if family.generations.is_empty() {
-            // A file that came and was rotated away between two looks has left a generation too.
-            let since = self.since.map_or(i64::MAX, |at| at.0.saturating_mul(1_000_000) - CLOCK_GRAIN);
-            family.known_until = stat.modified.min(since);
-        }
         family.is_due |= self.since.is_some();
         family.generations.insert(number);
         self.by_id.insert(stat.id, number);

@@ -25,6 +25,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Deleted generations are remembered for so long, and so many of them.
 const GHOSTS_FOR: Duration = Duration::from_secs(3600);
 const GHOSTS_MAX: usize = 4096;
+/// Beyond so many they are looked at again.
+const PASSED_OVER_MAX: usize = 65_536;
 
 impl<S: Sink> Tail<S> {
     /// Something happened at a path.
@@ -255,7 +257,6 @@ impl<S: Sink> Tail<S> {
     fn lost_its_path(&mut self, number: u64) {
         let file = &self.followed[&number];
         let family = self.families.entry(file.base.clone()).or_default();
-        family.known_until = family.known_until.max(file.seen.modified);
         family.is_due = true;
     }
 
@@ -269,6 +270,10 @@ impl<S: Sink> Tail<S> {
         }
         if look.len < file.seen.len {
             file.known_len = file.known_len.max(file.seen.len);
+        }
+        if file.read == 0 && file.life == Life::Here {
+            // Written, copied and cut off before anybody read of it, for all that it shows.
+            self.families.entry(file.base.clone()).or_default().is_due = true;
         }
         file.seen = look;
         file.is_head_due = true;
@@ -413,6 +418,9 @@ impl<S: Sink> Tail<S> {
         }
         ghosts.sort_unstable();
         let too_many = ghosts.len().saturating_sub(GHOSTS_MAX);
+        if self.passed_over.len() > PASSED_OVER_MAX {
+            self.passed_over.clear();
+        }
         for (place, (since, number)) in ghosts.into_iter().enumerate() {
             if place < too_many || now.steady.saturating_sub(since) >= GHOSTS_FOR {
                 self.forget(number);

@@ -107,6 +107,7 @@ impl<S: Sink> Tail<S> {
         (split.seen.len, split.known_len) = (file.known_len, file.known_len);
         split.last_bytes = file.last_bytes;
         split.is_cut = true;
+        split.renamed_at = None;
         split.scan = self.scans;
         (file.read, file.known_len, file.zeros_to) = (0, 0, 0);
         (file.head, file.check, file.text) = (Head::default(), Print::default(), Text::Unknown);
@@ -184,6 +185,9 @@ impl<S: Sink> Tail<S> {
         sink.lost(LossReason::Truncated, unfinished);
         copied.read = copied.seen.len;
         copied.check = Print::default();
+        let opened = Opened::open(&*self.files, &copied.path).ok().flatten();
+        copied.head =
+            opened.and_then(|(opened, _)| opened.raw_head().ok()).map_or(head, |head| Head::of(&head));
         copied.ended_at = Some(copied.seen);
         self.set_life(copy, Life::Done);
     }

@@ -68,7 +68,18 @@ impl Play {
     }
 
     fn act(&mut self) {
-        match self.dice.below(100) {
+        let roll = self.dice.below(100);
+        let only = std::env::var("ONLY").unwrap_or_default();
+        let roll = match roll {
+            44..50 if !only.is_empty() && !only.contains('c') => 0,
+            50..53 if !only.is_empty() && !only.contains('z') => 0,
+            53..55 if !only.is_empty() && !only.contains('t') => 0,
+            55..57 if !only.is_empty() && !only.contains('d') => 0,
+            36..44 if !only.is_empty() && !only.contains('r') => 0,
+            30..36 if !only.is_empty() && !only.contains('h') => 0,
+            roll => roll,
+        };
+        match roll {
             0..30 => self.write_lines(),
             30..36 => self.write_half(),
             36..44 => self.rename(),
