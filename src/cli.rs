@@ -16,7 +16,7 @@ use crate::commands::escape::Escaped;
 use crate::commands::state as state_command;
 use crate::commands::{Outcome, Trouble, classify, demo, explain, logging, output, run, scan};
 use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel, Start};
-use crate::event::{Origin, Verdict};
+use crate::event::Verdict;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("FAULTLINE_COMMIT"), ")");
 
@@ -271,7 +271,7 @@ struct Explain {
     provider: Option<String>,
     /// File that the line came from, as overlays map it
     #[arg(long, value_name = "FILE", requires = "line", conflicts_with = "codes")]
-    path: Option<String>,
+    path: Option<PathBuf>,
     /// Topic that the line came from, as overlays map it
     #[arg(long, value_name = "TOPIC", requires = "line", conflicts_with = "codes")]
     topic: Option<String>,
@@ -390,17 +390,7 @@ impl Classify {
 impl Explain {
     fn options(self) -> explain::Options {
         let question = match self.line {
-            Some(text) => {
-                // As `run` and `scan` name a file.
-                let whole = |path: String| match std::path::absolute(&path) {
-                    Ok(whole) => whole.to_string_lossy().into_owned(),
-                    Err(_) => path,
-                };
-                explain::Question::Line {
-                    text,
-                    origin: Origin { path: self.path.map(whole), topic: self.topic },
-                }
-            }
+            Some(text) => explain::Question::Line { text, path: self.path, topic: self.topic },
             None => explain::Question::Codes { questions: self.codes, provider: self.provider },
         };
         let format = match self.format {

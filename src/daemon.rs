@@ -200,7 +200,7 @@ fn start_workers(
                 Box::new(move |stop| worker.run(stop))
             }
             Reads::Files(setting) => {
-                let mut lanes = Lanes::new(feed.pipeline);
+                let mut lanes = Lanes::new(feed.pipeline, Arc::new(Disk));
                 let tail = open_tail(setting, shared, clock, claims.clone(), place, &mut lanes);
                 let worker = FilesWorker::new(tail, lanes, deliver, clock.clone(), TICK_INTERVAL)
                     .with_rules_of(engines.clone())

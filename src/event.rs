@@ -4,6 +4,7 @@
 //! aggregation adds faults up in a [`Delta`], the ledger folds deltas. Labels are shared strings (`Arc<str>`), so a
 //! delta outlives the catalogue that named its codes. Imports nothing of ours; knows no clock: times are arguments.
 
+mod origin;
 mod sketch;
 mod standing;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
+pub use origin::Origin;
 pub use sketch::Sketch;
 pub use standing::{FilesStanding, LossReason, Mark, SkipReason, SourceCounts, Standing};
 
@@ -52,13 +54,6 @@ pub struct Envelope {
     pub failing: Option<bool>,
     /// Parameters of RFC 5424 structured data, in order, element ids left out.
     pub structured: Vec<(String, String)>,
-}
-
-/// Where a record comes from, as far as an operator may map it to a provider or tenant.
-#[derive(Debug, Clone, Default)]
-pub struct Origin {
-    pub path: Option<String>,
-    pub topic: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@ use super::names::Field as Name;
 use super::prose;
 use super::reading::{Mark, Named, Reading};
 use super::views::{Format, Kind, NodeId, Object, Text};
-use crate::catalogue::compile::{ProviderId, glob_matches};
+use crate::catalogue::compile::ProviderId;
 
 /// How strong: a host beats an identity beats a shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,20 +62,6 @@ impl<'a> Reading<'a> {
             self.identity(None, "app", app.as_bytes());
         }
         self.origin_evidence();
-    }
-
-    /// What an operator says of the source.
-    fn origin_evidence(&mut self) {
-        let catalogue = self.catalogue;
-        for (provider, p) in catalogue.providers.iter().enumerate() {
-            for map in &p.maps {
-                let fits = |glob: &Option<String>, value: &Option<String>| matches!((glob, value), (Some(g), Some(v)) if glob_matches(g, v));
-                if fits(&map.path, &self.origin.path) || fits(&map.topic, &self.origin.topic) {
-                    self.mapped_tenants.extend(map.tenant.clone().map(|t| (provider, t)));
-                    self.note(provider, Strength::Identity, None, "source mapping".to_owned());
-                }
-            }
-        }
     }
 
     fn object_evidence(&mut self, node: NodeId, object: &Object) {
@@ -268,7 +254,13 @@ impl<'a> Reading<'a> {
         self.foreign.push(Mark { words, node });
     }
 
-    fn note(&mut self, provider: ProviderId, strength: Strength, node: Option<NodeId>, words: String) {
+    pub(super) fn note(
+        &mut self,
+        provider: ProviderId,
+        strength: Strength,
+        node: Option<NodeId>,
+        words: String,
+    ) {
         self.evidence.push(Evidence { provider, strength, node, at: 0, words, host: None, local: false });
     }
 }
@@ -436,7 +428,7 @@ fn after_joint(rest: &[u8]) -> Option<&[u8]> {
     })
 }
 
-fn shorten(words: &str) -> String {
+pub(super) fn shorten(words: &str) -> String {
     let mut end = words.len().min(WORDS_MAX);
     while !words.is_char_boundary(end) {
         end -= 1;

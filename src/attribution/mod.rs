@@ -8,6 +8,7 @@
 mod conjunctions;
 mod decide;
 mod evidence;
+mod origins;
 mod hits;
 mod lexicon;
 mod links;

@@ -1,4 +1,5 @@
-//! Which tenant a record is about: an explicit field, structured data, a path, the org label of a host, an operator's mapping.
+//! Which tenant a record is about: an explicit field, structured data, a path, the org label of a host, an operator's
+//! mapping, a part of the name of a namespace or container that an operator says is the tenant.
 //!
 //! The first place that names one decides; a value that is not allowed there gives no tenant, nothing else is tried.
 //! Shapes of national ids, e-mail addresses, UUIDs and secrets never become a label.
@@ -7,10 +8,11 @@ use regex::Regex;
 
 use super::evidence::Evidence;
 use super::hits::lossy;
+use super::origins;
 use super::reading::Reading;
 use super::trace::Trace;
 use super::views::{Format, NodeId};
-use crate::catalogue::compile::{Provider, ProviderId, is_tenant};
+use crate::catalogue::compile::{OriginPart, Provider, ProviderId, is_tenant};
 use crate::event::{Label, TenantRefusal};
 
 /// Fields that name a tenant in every record, in the order in which they are asked for.
@@ -28,6 +30,7 @@ pub enum Source<'a> {
     Path,
     Host,
     Mapping,
+    Origin(OriginPart),
 }
 
 /// The tenant, or why its value was refused.
@@ -42,7 +45,11 @@ pub fn tenant<T: Trace>(
     let found = field(reading, providers, nearest)
         .or_else(|| Some((Source::Path, path(reading, providers)?)))
         .or_else(|| Some((Source::Host, host(reading, providers, nearest)?)))
-        .or_else(|| Some((Source::Mapping, mapped()?.1.clone())));
+        .or_else(|| Some((Source::Mapping, mapped()?.1.clone())))
+        .or_else(|| {
+            let (part, name) = origins::tenant(reading, providers)?;
+            Some((Source::Origin(part), name))
+        });
     let Some((source, value)) = found else {
         trace.see(|notes| notes.tenant(None, Ok(())));
         return Ok(None);

@@ -7,7 +7,7 @@ use super::position::{Failure, Nowhere, Position};
 use super::prove::{Doubt, Near};
 use super::tenant::Source;
 use super::views::{Format, NodeId, Views};
-use crate::catalogue::compile::Class;
+use crate::catalogue::compile::{Class, OriginPart};
 
 /// Parts of a path that are shown; the outermost go first.
 const PARTS_MAX: usize = 8;
@@ -85,6 +85,10 @@ pub(super) fn tenant_source(source: &Source<'_>) -> String {
         Source::Path => "a path that names a tenant".to_owned(),
         Source::Host => "the organisation's label of the host".to_owned(),
         Source::Mapping => "a mapping of an overlay".to_owned(),
+        Source::Origin(OriginPart::Namespace) => {
+            "the namespace of the container, as an overlay says".to_owned()
+        }
+        Source::Origin(OriginPart::Container) => "the name of the container, as an overlay says".to_owned(),
     }
 }
 

@@ -19,8 +19,8 @@ use providers::{domain, extend};
 
 pub use forms::glob_matches;
 pub use model::{
-    Catalogue, Class, Conjunction, Expected, FieldPlace, Foreign, Kind, Literal, LiteralId, Owner, Pair,
-    Places, Provider, ProviderId, Role, Rule, RuleId, Symptom, Syntax,
+    Catalogue, Class, Conjunction, Expected, FieldPlace, Foreign, Kind, Literal, LiteralId, OriginPart,
+    Owner, Pair, Places, Provider, ProviderId, Role, Rule, RuleId, Symptom, Syntax, TenantOrigin,
 };
 pub use providers::{category_name, is_tenant, severity_name, squeeze};
 

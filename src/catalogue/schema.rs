@@ -5,10 +5,13 @@
 //! than one field live in `load`, what the engine makes of it in `compile`. Documented for pack authors in `rules/README.md`.
 
 mod either;
+mod overlay;
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub use overlay::{Mapping, OriginTenant, Overlay, RuleOverride};
 
 /// The only value of `schema:` that this version reads.
 pub const SCHEMA: &str = "faultline.rules/v1";
@@ -474,43 +477,4 @@ pub struct Accepted {
     pub message: Option<String>,
     pub within: Vec<String>,
     pub why: Option<String>,
-}
-
-/// What operators add to a pack without touching it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Overlay {
-    pub schema: String,
-    /// Always true; it is what makes the file an overlay.
-    pub overlay: bool,
-    pub provider: ProviderHead,
-    #[serde(default)]
-    pub names: Vec<String>,
-    #[serde(default)]
-    pub map: Vec<Mapping>,
-    #[serde(default)]
-    pub rules: Vec<RuleOverride>,
-}
-
-/// Exactly one of `service`, `logger`, `host`, `topic`, `path` names what belongs to the provider; `tenant` is optional.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Mapping {
-    pub service: Option<String>,
-    pub logger: Option<String>,
-    pub host: Option<String>,
-    pub topic: Option<String>,
-    /// A glob over the file's path.
-    pub path: Option<String>,
-    pub tenant: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RuleOverride {
-    pub id: String,
-    #[serde(default)]
-    pub severity: Option<Severity>,
-    #[serde(default)]
-    pub remediation: Option<String>,
 }

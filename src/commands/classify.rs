@@ -78,7 +78,7 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
         inputs.push("-".into());
     }
     let engine = config::build_engine(settings).map_err(Trouble::NotStarted)?;
-    let pipeline = Pipeline::new(engine, settings.pipeline("classify", None, Join::Lines, Times::Arrival));
+    let pipeline = Pipeline::new(engine, settings.pipeline("classify", Join::Lines, Times::Arrival));
     let mut classifier = Classifier {
         pipeline,
         // A byte more than is judged says that there is more.

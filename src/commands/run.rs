@@ -116,7 +116,7 @@ fn feeds(
             SourceFrom::Stdin => Reads::Stream { source: Box::new(Stdin::open()), tee: options.tee },
             SourceFrom::Files(files) => Reads::Files(tailing(settings, setting, files, &here)?),
         };
-        let of_pipeline = settings.pipeline(&setting.name, None, Join::Events, Times::Arrival);
+        let of_pipeline = settings.pipeline(&setting.name, Join::Events, Times::Arrival);
         let pipeline = Pipeline::new(engine.clone(), of_pipeline);
         Ok(Feed { name: setting.name.clone(), reads, pipeline })
     };

@@ -1,7 +1,7 @@
 //! Settings → built parts: reads the configuration and the rule directories, compiles the engine.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -11,7 +11,6 @@ use super::{Flags, Settings, include};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
 use crate::catalogue::load::{self, RuleFile, Rules};
 use crate::catalogue::{self, Catalogue, builtin};
-use crate::event::Origin;
 use crate::ledger::{self, CatalogueInfo, Known, Ledger, WorstCase};
 use crate::pipeline::{Engine, Join, Options, Times};
 
@@ -126,20 +125,14 @@ fn known(catalogue: &Catalogue) -> Known {
     }
 }
 
-/// A path as overlays map it: whole, wherever the program was started.
-fn mappable(path: &Path) -> String {
-    std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()
-}
-
 impl Settings {
-    /// What a pipeline needs to know for one source. `path` is the file that the operator may have mapped.
-    pub fn pipeline(&self, source: &str, path: Option<&Path>, join: Join, times: Times) -> Options {
+    /// What a pipeline needs to know for one source; of what file it is, is not known here.
+    pub fn pipeline(&self, source: &str, join: Join, times: Times) -> Options {
         Options {
             join,
             times,
             line_bytes_max: self.limits.line_bytes_max,
             event_lines_max: self.limits.event_lines_max,
-            origin: Origin { path: path.map(mappable), topic: None },
             ..Options::new(source.into())
         }
     }

@@ -131,6 +131,7 @@ fn overlay(mapping: &CaseMapping) -> Overlay {
         provider,
         names: Vec::new(),
         map: vec![map],
+        tenant: Vec::new(),
         rules: Vec::new(),
     }
 }

@@ -9,6 +9,7 @@ pub mod stdin;
 pub mod tee;
 pub mod tail;
 pub mod paths;
+pub mod origin;
 pub mod encoding;
 pub mod packing;
 pub mod input;

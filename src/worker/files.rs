@@ -8,13 +8,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Deliver, EVENT_PATIENCE, Ended, EngineSlot, Look, STOP_GRACE};
-use crate::event::{Delta, LossReason, Mark, Origin, SkipReason};
+use crate::event::{Delta, LossReason, Mark, SkipReason};
 use crate::pipeline::{Engine, Ignore, Pipeline, Stream};
-use crate::source::Stop;
 use crate::source::encoding::{Decoder, Text};
 use crate::source::tail::wake::Wake;
 use crate::source::tail::{BLOCK_BYTES, Events, Holds, Sink, Tail};
-use crate::world::{Clock, Moment};
+use crate::source::{Stop, origin};
+use crate::world::{Clock, Files, Moment};
 use std::sync::Arc;
 
 /// What one file's bytes go through.
@@ -27,11 +27,15 @@ pub struct Lane {
 /// The pipeline as the tail sees it.
 pub struct Lanes {
     pipeline: Pipeline,
+    files: Arc<dyn Files>,
+    /// Somebody was told that a container's name cannot be read.
+    has_complained: bool,
 }
 
 impl Lanes {
-    pub fn new(pipeline: Pipeline) -> Lanes {
-        Lanes { pipeline }
+    /// `files` are those that the tail reads.
+    pub fn new(pipeline: Pipeline, files: Arc<dyn Files>) -> Lanes {
+        Lanes { pipeline, files, has_complained: false }
     }
 
     /// What is judged from now on is judged by these rules.
@@ -55,7 +59,11 @@ impl Sink for Lanes {
 
     fn open(&mut self, path: &Path, text: Option<Text>) -> Lane {
         let decoder = text.map_or_else(Decoder::default, Decoder::resumed);
-        let origin = Origin { path: Some(path.to_string_lossy().into_owned()), ..Origin::default() };
+        let (origin, unnamed) = origin::of_file(&*self.files, path);
+        if let Some(error) = unnamed.filter(|_| !self.has_complained) {
+            self.has_complained = true;
+            tracing::warn!(?path, "a container's name is not known, overlays see its id only: {error}");
+        }
         Lane { decoder, stream: Stream::new(origin) }
     }
 

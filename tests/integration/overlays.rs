@@ -152,13 +152,116 @@ fn a_topic_proves_a_provider_and_gives_a_tenant() {
     let rules = load::load(builtin::files(), &[file]).unwrap();
     let engine = Arc::new(Engine::new(faultline::catalogue::compile(&rules)));
     let tenant = |topic: &str| {
-        let origin = Origin { topic: Some(topic.into()), path: None };
+        let origin = Origin { topic: Some(topic.into()), ..Origin::default() };
         let mut pipeline = Pipeline::new(Arc::clone(&engine), Options { origin, ..Options::new("t".into()) });
         let faults = pipeline.classify(b"ERROR signing failed, 510-4011").faults;
         (faults[0].provider.as_deref().map(str::to_owned), faults[0].tenant.as_deref().map(str::to_owned))
     };
     assert_eq!(tenant("trust-logs"), (Some("ast-ca".into()), Some("t-8".into())));
     assert_eq!(tenant("other"), (None, None));
+}
+
+/// Provider, code and tenant of a line from a file at `path`, as `explain` tells.
+fn explained(rules: &Path, path: &str, line: &str) -> Value {
+    let flags = ["--rules.dir", rules.to_str().unwrap(), "--format", "json"];
+    let output = run_without_input(&[&["explain", "--line", line, "--path", path][..], &flags[..]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    serde_json::from_str(&stdout(&output)).unwrap()
+}
+
+fn of_fault(answer: &Value) -> String {
+    let fault = &answer["verdict"][0];
+    ["verdict", "provider", "tenant"].map(|key| fault[key].as_str().unwrap_or("")).join(" ")
+}
+
+const POD_UID: &str = "0f6bd0e5-6b9d-4dfb-a5b0-6d8a3f7b7c11";
+
+#[test]
+fn names_of_a_container_prove_a_provider_and_give_a_tenant_where_an_overlay_says_so() {
+    let line = "ERROR signing failed, 510-4011";
+    let own = "ERROR signing failed, 510-4011 tenant=own";
+    let pod = |namespace: &str, pod: &str, container: &str| {
+        format!("/var/log/pods/{namespace}_{pod}_{POD_UID}/{container}/0.log.20261120-101010")
+    };
+    let acme = pod("team-acme", "issuer-x", "trust");
+    for (text, path, line, judged) in [
+        ("", &*acme, line, "ambiguous  -"),
+        ("map: [{namespace: team-*}]", &acme, line, "match ast-ca -"),
+        ("map: [{namespace: team-*, tenant: t-1}]", &acme, line, "match ast-ca t-1"),
+        ("map: [{pod: issuer-*}]", &acme, line, "match ast-ca -"),
+        ("map: [{container: trust}]", &acme, line, "match ast-ca -"),
+        ("map: [{container: trus}]", &acme, line, "ambiguous  -"),
+        ("map: [{namespace: team-*, pod: issuer-*, container: trust}]", &acme, line, "match ast-ca -"),
+        ("map: [{namespace: team-*, pod: other-*, container: trust}]", &acme, line, "ambiguous  -"),
+        ("map: [{namespace: team-*, container: trust}]", "/var/log/app.log", line, "ambiguous  -"),
+        ("tenant: [{namespace: 'team-{t}'}]", &acme, line, "ambiguous  -"),
+        ("map: [{container: trust}]\ntenant: [{namespace: 'team-{t}'}]", &acme, line, "match ast-ca acme"),
+        ("map: [{container: trust}]\ntenant: [{namespace: 'team-{t}'}]", &acme, own, "match ast-ca own"),
+        (
+            "map: [{container: trust, tenant: t-1}]\ntenant: [{namespace: '{t}'}]",
+            &acme,
+            line,
+            "match ast-ca t-1",
+        ),
+        (
+            "map: [{container: trust}]\ntenant: [{namespace: 'team-{t}', except: [acme]}, {container: '{t}'}]",
+            &acme,
+            line,
+            "match ast-ca trust",
+        ),
+        (
+            "map: [{container: trust}]\ntenant: [{namespace: 'team-{t}'}]",
+            &pod("team-", "i", "trust"),
+            line,
+            "ambiguous  -",
+        ),
+        (
+            "map: [{container: trust}]\ntenant: [{namespace: '{t}'}]",
+            &pod("s1234567d", "i", "trust"),
+            line,
+            "match ast-ca -",
+        ),
+    ] {
+        let dir = rules(&overlay("{id: ast-ca}", text));
+        assert_eq!(of_fault(&explained(dir.path(), path, line)), judged, "{path} with {text}");
+    }
+}
+
+#[test]
+fn hostile_parts_of_a_path_are_no_names_and_never_a_label() {
+    let dir = rules(&overlay("{id: ast-ca}", "map: [{namespace: '*'}]\ntenant: [{namespace: '{t}'}]"));
+    let long = "n".repeat(64);
+    for namespace in [&*long, "a\"b", "a\nb", "a}b", "a\u{1b}[31mb", "_other", "", "..", "a b", "\u{202e}b"] {
+        let path = format!("/var/log/pods/{namespace}_issuer_{POD_UID}/trust/0.log");
+        let answer = explained(dir.path(), &path, "ERROR signing failed, 510-4011");
+        assert_eq!(of_fault(&answer), "ambiguous  -", "{namespace:?}");
+        assert!(answer["origin"]["namespace"].is_null(), "{answer}");
+    }
+}
+
+#[test]
+fn a_container_of_docker_is_known_by_the_name_beside_its_log() {
+    let id = "4f66ad9a0b2e4d4f66ad9a0b2e4d4f66ad9a0b2e4d4f66ad9a0b2e4d4f66ad9a";
+    let root = tempfile::tempdir().unwrap();
+    let home = root.path().join("containers").join(id);
+    fs::create_dir_all(&home).unwrap();
+    let log = home.join(format!("{id}-json.log"));
+    fs::write(&log, "{\"log\":\"ERROR signing failed, 510-4011\\n\",\"stream\":\"stderr\"}\n").unwrap();
+    let scan = |map: &str| {
+        let dir = rules(&overlay("{id: ast-ca}", map));
+        let flags = ["--rules.dir", dir.path().to_str().unwrap(), log.to_str().unwrap()];
+        let output = run_without_input(&[&["scan", "--format", "json"][..], &flags[..]].concat());
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let error = &answer["errors"][0];
+        [&error["provider"], &error["tenant"]].map(|value| value.as_str().unwrap_or("").to_owned())
+    };
+    let by_name = "map: [{container: acme-issuer-*}]\ntenant: [{container: '{t}-issuer-1'}]";
+    let by_id = "map: [{container: 4f66ad9a0b2e*}]\ntenant: [{container: '{t}'}]";
+    assert_eq!(scan(by_name), ["", ""], "docker's file is not there");
+    assert_eq!(scan(by_id), ["ast-ca", "-"], "an id is nobody's name");
+    fs::write(home.join("config.v2.json"), format!(r#"{{"ID":"{id}","Name":"/acme-issuer-1"}}"#)).unwrap();
+    assert_eq!(scan(by_name), ["ast-ca", "acme"]);
+    assert_eq!(scan(by_id), ["ast-ca", "acme-issuer-1"]);
 }
 
 #[test]

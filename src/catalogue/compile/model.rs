@@ -54,8 +54,26 @@ pub struct Provider {
     pub tenant_hosts: Vec<(String, String, Vec<String>)>,
     pub symptoms: Vec<Symptom>,
     pub maps: Vec<schema::Mapping>,
+    /// Names of the origin that hold a tenant, in order.
+    pub tenant_origins: Vec<TenantOrigin>,
     /// Category of every rule, sorted: the label pairs that start at 0.
     pub categories: Vec<Label>,
+}
+
+/// A part of where a record comes from that overlays may read a tenant from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OriginPart {
+    Namespace,
+    Container,
+}
+
+#[derive(Debug)]
+pub struct TenantOrigin {
+    pub part: OriginPart,
+    /// What stands around the tenant.
+    pub before: String,
+    pub after: String,
+    pub except: Vec<String>,
 }
 
 #[derive(Debug)]

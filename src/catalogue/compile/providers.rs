@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use regex::Regex;
 
 use super::Builder;
-use super::model::{Provider, ProviderId, Rule};
+use super::model::{OriginPart, Provider, ProviderId, Rule, TenantOrigin};
 use crate::catalogue::schema::{self, Category, FaultParty, Severity, Shape};
 use crate::event::{CodeInfo, Label};
 
@@ -77,6 +77,7 @@ impl Builder {
             tenant_hosts: Vec::new(),
             symptoms: Vec::new(),
             maps: Vec::new(),
+            tenant_origins: Vec::new(),
             categories: Vec::new(),
         });
         self.out.providers.len() - 1
@@ -124,6 +125,7 @@ impl Builder {
             extend(&mut p.loggers, map.logger.iter().cloned());
             p.maps.push(map.clone());
         }
+        p.tenant_origins.extend(overlay.tenant.iter().filter_map(tenant_origin));
         for change in &overlay.rules {
             self.override_rule(id, change);
         }
@@ -185,6 +187,14 @@ fn tenant_hint(p: &mut Provider, hint: &schema::TenantHint) {
             p.tenant_hosts.push((before, after, hint.except.clone()));
         }
     }
+}
+
+fn tenant_origin(hint: &schema::OriginTenant) -> Option<TenantOrigin> {
+    let namespace = hint.namespace.as_ref().map(|text| (OriginPart::Namespace, text));
+    let (part, text) = namespace.or(hint.container.as_ref().map(|text| (OriginPart::Container, text)))?;
+    let (before, after) = text.split_once("{t}")?;
+    let (before, after) = (before.to_owned(), after.to_owned());
+    Some(TenantOrigin { part, before, after, except: hint.except.clone() })
 }
 
 fn code_info(rule: &schema::Rule, category: &Label) -> CodeInfo {

@@ -9,7 +9,7 @@ mod text;
 
 use super::diagnostic::{Diagnostic, Locator, Step, quoted};
 use super::load::{Document, Loaded};
-use super::schema::{AcceptedList, ForeignList, Overlay, SCHEMA, SharedList};
+use super::schema::{AcceptedList, ForeignList, Mapping, Overlay, SCHEMA, SharedList};
 use super::yaml::PROBLEMS_MAX;
 use std::collections::HashSet;
 
@@ -125,6 +125,29 @@ impl<'r, 'f> Report<'r, 'f> {
         }
     }
 
+    /// A pattern over a name of Kubernetes or docker; `fixed` is what of it has to stand there as it is.
+    fn origin_name(&mut self, path: &[Step<'_>], what: &str, pattern: &str, fixed: &str) {
+        // Docker's containers may have more than those of Kubernetes.
+        let good = |c: char| match what {
+            "container" => c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'),
+            "pod" => c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'),
+            _ => c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-',
+        };
+        let bytes_max = if what == "namespace" { 63 } else { 253 };
+        if !fixed.chars().all(good) || fixed.len() > bytes_max {
+            let hint = match what {
+                "container" => "letters, digits, `-`, `_` and `.`",
+                "pod" => "small letters, digits, `-` and `.`",
+                _ => "small letters, digits and `-`",
+            };
+            let hint = match pattern.contains("{t}") {
+                true => format!("around `{{t}}`: {hint}"),
+                false => format!("{hint}; `*` stands for any text, nothing else is special"),
+            };
+            self.say(path, format!("{} fits no {what}", quoted(pattern)), Some(&hint));
+        }
+    }
+
     /// That exactly one of some fields is there.
     fn one_of(&mut self, path: &[Step<'_>], what: &str, fields: &[(&str, bool)]) {
         let given: Vec<String> = fields.iter().filter(|(_, is)| *is).map(|(name, _)| quoted(name)).collect();
@@ -137,6 +160,39 @@ impl<'r, 'f> Report<'r, 'f> {
     }
 }
 
+/// What a mapping is about: one place, or a container by up to three names.
+fn check_place(report: &mut Report<'_, '_>, n: usize, map: &Mapping) {
+    let keys = [
+        ("service", &map.service),
+        ("logger", &map.logger),
+        ("host", &map.host),
+        ("topic", &map.topic),
+        ("path", &map.path),
+        ("namespace", &map.namespace),
+        ("pod", &map.pod),
+        ("container", &map.container),
+    ];
+    let (places, names) = keys.split_at(5);
+    let given: Vec<(&str, &String)> =
+        keys.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?))).collect();
+    if given.is_empty() || names.iter().all(|(_, value)| value.is_none()) {
+        report.one_of(steps!["map", n], "a mapping", &keys.map(|(name, value)| (name, value.is_some())));
+    } else if places.iter().any(|(_, value)| value.is_some()) {
+        let all: Vec<String> = given.iter().map(|(name, _)| quoted(name)).collect();
+        report.say(
+            steps!["map", n],
+            format!("a mapping has {}; exactly one is allowed", all.join(" and ")),
+            Some("`namespace`, `pod` and `container` may stand together, and with nothing else"),
+        );
+    }
+    for (name, value) in given {
+        report.filled(steps!["map", n, name], value);
+        if matches!(name, "namespace" | "pod" | "container") && !value.trim().is_empty() {
+            report.origin_name(steps!["map", n, name], name, value, &value.replace('*', ""));
+        }
+    }
+}
+
 fn check_overlay(report: &mut Report<'_, '_>, overlay: &Overlay) {
     report.schema(&overlay.schema);
     if !overlay.overlay {
@@ -145,17 +201,7 @@ fn check_overlay(report: &mut Report<'_, '_>, overlay: &Overlay) {
     report.id(steps!["provider", "id"], &overlay.provider.id);
     pack::check_names(report, &overlay.names);
     for (n, map) in overlay.map.iter().enumerate() {
-        let keys = [
-            ("service", &map.service),
-            ("logger", &map.logger),
-            ("host", &map.host),
-            ("topic", &map.topic),
-            ("path", &map.path),
-        ];
-        report.one_of(steps!["map", n], "a mapping", &keys.map(|(name, value)| (name, value.is_some())));
-        for (name, value) in keys.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?))) {
-            report.filled(steps!["map", n, name], value);
-        }
+        check_place(report, n, map);
         if let Some(host) = &map.host {
             report.host(steps!["map", n, "host"], host);
         }
@@ -176,6 +222,23 @@ fn check_overlay(report: &mut Report<'_, '_>, overlay: &Overlay) {
         if let Some(tenant) = &map.tenant {
             report.label(steps!["map", n, "tenant"], "a tenant", tenant);
         }
+    }
+    for (n, hint) in overlay.tenant.iter().enumerate() {
+        let keys = [("namespace", &hint.namespace), ("container", &hint.container)];
+        report.one_of(
+            steps!["tenant", n],
+            "a tenant hint",
+            &keys.map(|(name, value)| (name, value.is_some())),
+        );
+        for (name, value) in keys.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?))) {
+            if value.matches("{t}").count() == 1 {
+                report.origin_name(steps!["tenant", n, name], name, value, &value.replacen("{t}", "", 1));
+            } else {
+                let message = format!("{} needs `{{t}}` once, where the tenant stands", quoted(value));
+                report.say(steps!["tenant", n, name], message, None);
+            }
+        }
+        report.all_filled(steps!["tenant", n, "except"], &hint.except);
     }
     let mut seen = HashSet::new();
     for (n, change) in overlay.rules.iter().enumerate() {

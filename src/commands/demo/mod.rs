@@ -32,8 +32,7 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
     let engine = config::build_engine(settings).map_err(Trouble::NotStarted)?;
     let listeners = bind_anywhere(settings)?;
     let address = listeners.addrs().ok().and_then(|addresses| addresses.first().copied());
-    let pipeline =
-        Pipeline::new(engine.clone(), settings.pipeline("demo", None, Join::Events, Times::Arrival));
+    let pipeline = Pipeline::new(engine.clone(), settings.pipeline("demo", Join::Events, Times::Arrival));
     let reads = Reads::Stream { source: Box::new(Stream::start()), tee: false };
     let feed = Feed { name: "demo".to_owned(), reads, pipeline };
     let clock = world::real_clock();

@@ -244,7 +244,7 @@ mod tests {
                 let mut text = Vec::new();
                 writer.outages.push("none".to_owned());
                 writer.write_event(0.0, Timestamp::from_second(1_800_000_000 + round).unwrap(), &mut text);
-                let options = settings.pipeline("demo", None, Join::Events, Times::Arrival);
+                let options = settings.pipeline("demo", Join::Events, Times::Arrival);
                 let mut pipeline = Pipeline::new(Arc::clone(&engine), options);
                 let mut verdicts = Verdicts::default();
                 let mut stream = pipeline.stream();

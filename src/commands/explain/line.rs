@@ -8,6 +8,7 @@ use super::overlay::{self, Advice};
 use super::page::{Page, short};
 use crate::attribution::{Notes, Position, Proven, Reason, Sighting, View, What};
 use crate::commands::output::{bytes, counted, grouped};
+use crate::event::Origin;
 use crate::framing::Wrapper;
 use crate::pipeline::Explained;
 
@@ -23,6 +24,7 @@ pub(super) const TEXT_SHOWN: usize = 320;
 pub struct Told<'t> {
     pub book: &'t Book,
     pub record: &'t [u8],
+    pub origin: &'t Origin,
     pub cut: bool,
     pub explained: Explained<'t>,
     pub advice: Advice,
@@ -51,6 +53,9 @@ fn record(page: &mut Page, told: &Told<'_>) {
     if told.cut {
         page.row("", "cut at the line limit; the rest was not looked at");
     }
+    if let Some(who) = container(told.origin) {
+        page.row("", &format!("the path says {who}"));
+    }
     if e.events > 1 {
         page.row("", &format!("judged as one record; `run` and `scan` would read {} records here", e.events));
     }
@@ -76,6 +81,15 @@ fn record(page: &mut Page, told: &Told<'_>) {
     for (key, value) in envelope.structured.iter().take(FIELDS_SHOWN) {
         page.row("", &format!("the wrapper says {key}={}", short(value, VALUE_SHOWN)));
     }
+}
+
+/// Whose log it is, as the path of a container's log tells.
+fn container(origin: &Origin) -> Option<String> {
+    let names = [("namespace", &origin.namespace), ("pod", &origin.pod), ("container", &origin.container)];
+    let mut parts: Vec<String> =
+        names.iter().filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?))).collect();
+    parts.extend(origin.container_id.as_ref().map(|id| format!("container id {}", short(id, 12))));
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 pub fn wrapper(wrapper: Wrapper) -> &'static str {

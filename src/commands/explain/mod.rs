@@ -15,6 +15,7 @@ mod tests;
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -25,6 +26,8 @@ use crate::catalogue::load::{RuleFile, Rules};
 use crate::config::{self, Settings};
 use crate::event::Origin;
 use crate::pipeline::{Engine, Join, Options as Pipeline, Times};
+use crate::source::origin;
+use crate::world::Disk;
 use page::Page;
 
 #[derive(Debug, Clone)]
@@ -43,7 +46,9 @@ pub enum Question {
     Line {
         /// `-` reads standard input; all of it is one record.
         text: OsString,
-        origin: Origin,
+        /// The file that it came from.
+        path: Option<PathBuf>,
+        topic: Option<String>,
     },
 }
 
@@ -75,16 +80,26 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
         Question::Codes { questions, provider } => {
             codes::run(&book, questions, provider.as_deref(), options.format)
         }
-        Question::Line { text, origin } => {
+        Question::Line { text, path, topic } => {
             let (record, cut) = record(settings, text)?;
+            // As `run` and `scan` name a file.
+            let origin = path.as_ref().map_or_else(Origin::default, |path| origin::of_file(&Disk, path).0);
             let pipeline = Pipeline {
-                origin: origin.clone(),
-                ..settings.pipeline("explain", None, Join::Events, Times::Arrival)
+                origin: Origin { topic: topic.clone(), ..origin },
+                ..settings.pipeline("explain", Join::Events, Times::Arrival)
             };
             let explained = book.engine.explain(&record, cut, &pipeline);
             let advice = overlay::advise(&book, &record, cut, &pipeline, &explained);
             let series = counted(settings, &book, &explained);
-            let told = line::Told { book: &book, record: &record, cut, explained, advice, series };
+            let told = line::Told {
+                book: &book,
+                record: &record,
+                origin: &pipeline.origin,
+                cut,
+                explained,
+                advice,
+                series,
+            };
             match options.format {
                 Format::Text => print(&line::text(&told, Page::for_stdout())),
                 Format::Json => print(&format!("{:#}\n", line_json::json(&told))),

@@ -34,6 +34,8 @@ pub struct Advice {
 struct Spot {
     key: &'static str,
     value: String,
+    /// A container's name alone is anybody's.
+    namespace: Option<String>,
 }
 
 pub fn advise(book: &Book, record: &[u8], cut: bool, options: &Options, explained: &Explained<'_>) -> Advice {
@@ -58,7 +60,10 @@ pub fn advise(book: &Book, record: &[u8], cut: bool, options: &Options, explaine
         };
         let Some(verdict) = settled(first) else { continue };
         advice.overlay = Some(overlay(first, &spot));
-        advice.place = format!("{} {:?}", spot.key, spot.value);
+        advice.place = match &spot.namespace {
+            Some(namespace) => format!("{} {:?} of namespace {namespace:?}", spot.key, spot.value),
+            None => format!("{} {:?}", spot.key, spot.value),
+        };
         advice.providers.push(first.clone());
         advice.becomes.push(verdict);
         for provider in &owners[1..] {
@@ -114,8 +119,10 @@ fn settles(before: &Judgement, after: &Judgement, provider: &Label) -> Option<St
 }
 
 fn overlay(provider: &str, spot: &Spot) -> String {
+    let namespace = spot.namespace.as_ref().map(|name| format!("namespace: {}, ", scalar(name)));
     format!(
-        "schema: faultline.rules/v1\noverlay: true\nprovider: {{id: {provider}}}\nmap: [{{{}: {}}}]\n",
+        "schema: faultline.rules/v1\noverlay: true\nprovider: {{id: {provider}}}\nmap: [{{{}{}: {}}}]\n",
+        namespace.unwrap_or_default(),
         spot.key,
         scalar(&spot.value)
     )
@@ -134,7 +141,7 @@ fn spots(explained: &Explained<'_>, record: &[u8], options: &Options) -> Vec<Spo
     let mut push = |key: &'static str, value: &str| {
         let fits = !value.is_empty() && value.len() <= VALUE_MAX && !value.contains(char::is_control);
         if fits && !spots.iter().any(|s: &Spot| s.key == key && s.value == value) {
-            spots.push(Spot { key, value: value.to_owned() });
+            spots.push(Spot { key, value: value.to_owned(), namespace: None });
         }
     };
     let identities: Vec<&Identity> = explained.notes.identities.iter().filter(|i| is_name(i)).collect();
@@ -155,9 +162,16 @@ fn spots(explained: &Explained<'_>, record: &[u8], options: &Options) -> Vec<Spo
         push("service", &i.value);
     }
     options.origin.topic.iter().for_each(|topic| push("topic", topic));
-    options.origin.path.iter().for_each(|path| push("path", path));
+    match &options.origin.container {
+        // The path is another one after every start of the container.
+        Some(container) => push("container", container),
+        None => options.origin.path.iter().for_each(|path| push("path", path)),
+    }
     for i in identities.iter().filter(|i| i.key == "text" && !i.value.contains(['.', '/'])) {
         push("service", &i.value);
+    }
+    for spot in spots.iter_mut().filter(|spot| spot.key == "container") {
+        spot.namespace.clone_from(&options.origin.namespace);
     }
     spots
 }

@@ -23,7 +23,10 @@ fn options() -> Pipeline {
 fn told<'t>(book: &'t Book, line: &'t [u8], advice: Advice) -> line::Told<'t> {
     let explained = book.engine.explain(line, false, &options());
     let series = counted(&Settings::default(), book, &explained);
-    line::Told { book, record: line, cut: false, explained, advice, series }
+    let origin = const {
+        &Origin { path: None, topic: None, namespace: None, pod: None, container: None, container_id: None }
+    };
+    line::Told { book, record: line, origin, cut: false, explained, advice, series }
 }
 
 fn text(book: &Book, line: &str) -> String {

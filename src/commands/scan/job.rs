@@ -11,11 +11,13 @@ use super::plan::Plan;
 use super::tally::Rows;
 use crate::config::Settings;
 use crate::event::{Delta, Judgement, Label, SkipReason};
-use crate::pipeline::{Engine, Join, Observer, Pipeline, Stream, Times};
+use crate::pipeline::{Engine, Join, Observer, Options, Pipeline, Stream, Times};
 use crate::source::BLOCK_BYTES;
 use crate::source::blocks::BlockReader;
 use crate::source::encoding::Decoder;
 use crate::source::input::Input;
+use crate::source::origin;
+use crate::world::Disk;
 
 /// How much is counted before it is handed on.
 const PIECE_BYTES: usize = 8 * 1024 * 1024;
@@ -62,15 +64,9 @@ impl Job {
         plan: &Plan,
         ordered: &Ordered<W>,
     ) {
-        let mut pipeline = Pipeline::new(
-            engine.clone(),
-            settings.pipeline(
-                &self.name,
-                Some(Path::new(&*self.name)),
-                Join::Events,
-                Times::Lines { year: self.year },
-            ),
-        );
+        let (origin, _) = origin::of_file(&Disk, Path::new(&*self.name));
+        let of_pipeline = settings.pipeline(&self.name, Join::Events, Times::Lines { year: self.year });
+        let mut pipeline = Pipeline::new(engine.clone(), Options { origin, ..of_pipeline });
         let mut finds = Finds { lines: filter.map(Lines::new), rows: Rows::default(), year: self.year };
         let mut stream = pipeline.stream();
         let read = self.read(&mut pipeline, &mut stream, &mut finds, plan, ordered);

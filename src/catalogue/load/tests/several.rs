@@ -145,6 +145,37 @@ fn overlays_name_what_is_there() {
     expect_overlay(&overlay("map: [§{tenant: a}]\n"), &[("a mapping needs one of `service`, `logger`", "")]);
     expect_overlay(&overlay("map: [§{service: a, path: /b}]\n"), &[("`service` and `path`", "")]);
     expect_overlay(&overlay("map: [{service: a, tenant: §_x}]\n"), &[("reserved", "")]);
+    expect_overlay(
+        &overlay("map: [§{service: a, namespace: b, pod: c}]\n"),
+        &[("`service` and `namespace` and `pod`", "`container` may stand together, and with nothing else")],
+    );
+    expect_overlay(&overlay("map: [{namespace: §Drm, pod: c}]\n"), &[("fits no namespace", "small letters")]);
+    expect_overlay(&overlay("map: [{namespace: §a_b}]\n"), &[("`a_b` fits no namespace", "")]);
+    expect_overlay(
+        &overlay("map: [{namespace: a, pod: §'x-?'}]\n"),
+        &[("fits no pod", "`*` stands for any text")],
+    );
+    expect_overlay(&overlay("map: [{container: §/edge}]\n"), &[("`/edge` fits no container", "letters")]);
+    expect_overlay(&overlay("map: [{container: §' '}]\n"), &[("an empty text", "")]);
+    expect_overlay(&overlay("map: [{namespace: b, tenant: §_x}]\n"), &[("reserved", "")]);
+    expect_overlay(
+        &overlay("map: [{namespace: b, §tenant_from: x}]\n"),
+        &[("unknown field `tenant_from`", "")],
+    );
+    expect_overlay(
+        &overlay("tenant: [§{except: [a]}]\n"),
+        &[("a tenant hint needs one of `namespace`, `container`", "")],
+    );
+    expect_overlay(
+        &overlay("tenant: [§{namespace: '{t}', container: '{t}'}]\n"),
+        &[("`namespace` and `container`; exactly one", "")],
+    );
+    expect_overlay(&overlay("tenant: [{namespace: §team}]\n"), &[("needs `{t}` once", "")]);
+    expect_overlay(&overlay("tenant: [{container: §'{t}-{t}'}]\n"), &[("needs `{t}` once", "")]);
+    expect_overlay(
+        &overlay("tenant: [{namespace: §'team-*-{t}'}]\n"),
+        &[("fits no namespace", "around `{t}`: small letters")],
+    );
     expect_overlay(&overlay("map: [{path: §b/c.log}]\n"), &[("fits no file", "`*/b/c.log`")]);
     expect_overlay(
         &overlay("rules: [{id: §c1, remediation: x}]\n"),

@@ -70,7 +70,7 @@ impl Daemon {
         let now = machine.clock()().wall;
         let ledger = store.ledger(Limits::default(), Default::default(), &info, Exposure::default(), now);
         let options = Options { line_bytes_max, ..Options::new(SOURCE.into()) };
-        let mut lanes = Lanes::new(Pipeline::new(engine(), options));
+        let mut lanes = Lanes::new(Pipeline::new(engine(), options), Arc::new(machine.process()));
         let prefix = marks_prefix(SOURCE);
         let tail = Tail::new(
             Arc::new(machine.process()),
