@@ -36,9 +36,10 @@ impl Print {
         self.at - u64::from(self.len)
     }
 
-    /// Whether these bytes, from [`Print::from`] on, are those.
+    /// Whether these bytes, from [`Print::from`] on, are those. No bytes are in every file.
     pub fn is_of(&self, bytes: &[u8]) -> bool {
-        bytes.len() >= usize::from(self.len) && digest(&bytes[..usize::from(self.len)]) == self.digest
+        let len = usize::from(self.len);
+        len == 0 || (bytes.len() >= len && digest(&bytes[..len]) == self.digest)
     }
 
     /// Whether the file has them in their place.
@@ -67,4 +68,16 @@ pub fn read_full(file: &dyn File, block: &mut [u8], offset: u64) -> io::Result<u
         }
     }
     Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_print_is_of_its_own_bytes_and_one_of_none_is_of_any() {
+        let print = Print::of_head(b"one\n");
+        assert!(print.is_of(b"one\ntwo\n") && !print.is_of(b"One\n") && !print.is_of(b"one"));
+        assert!(Print::default().is_of(b"") && Print::default().is_of(b"any"));
+    }
 }
