@@ -16,15 +16,18 @@ fn after_every_kill_the_counters_equal_what_was_written_and_nobody_saw_one_fall(
     let readers = [Kind::Scraper, Kind::Anybody]
         .map(|kind| Reader::start(&address, kind, Duration::from_millis(30)));
     let load = Load::new(40, 6_000, 20);
-    let rotations = [Rotation::Cascade, Rotation::CopyTruncate, Rotation::Mixed];
-    let writers = rotations
-        .iter()
-        .enumerate()
+    let writers = [Rotation::Cascade, Rotation::CopyTruncate, Rotation::Mixed].iter().enumerate();
+    let writers: Vec<Writer> = writers
         .map(|(number, rotation)| {
-            let path = ground.log(&format!("w{number}.log"));
-            Writer::new(&path, number, *rotation, dice.split()).run(&load)
+            Writer::new(&ground.log(&format!("w{number}.log")), number, *rotation, dice.split())
         })
         .collect();
+    // What is rotated before a daemon knows the file is nobody's: from the first commit on all of it counts.
+    let life = Life::start_at(&ground.args("*.log"), &address);
+    wait_until(&life.address(), "the files are known", |sheet| sheet.sum("faultline_source_files", "") == 3);
+    let writers = writers.into_iter().map(|writer| writer.run(&load)).collect();
+    std::thread::sleep(Duration::from_millis(dice.below(2_000)));
+    life.kill();
     for _ in 0..kills {
         let life = Life::start_at(&ground.args("*.log"), &address);
         // A commit comes each second: most die before one, some behind several.
