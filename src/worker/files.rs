@@ -175,7 +175,9 @@ impl FilesWorker {
                 next_tick = now.steady + self.tick_interval;
             }
             if stop.is_asked() {
-                let until = *stop_at.get_or_insert(now.steady + STOP_GRACE);
+                // What is left is read in the next life, where there is one that knows the position.
+                let grace = if self.is_forgetful { STOP_GRACE } else { Duration::ZERO };
+                let until = *stop_at.get_or_insert(now.steady + grace);
                 if !has_more || now.steady >= until {
                     return self.end(now);
                 }

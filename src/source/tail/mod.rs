@@ -34,7 +34,7 @@ use super::paths::Paths;
 use crate::event::{LossReason, Mark, Millis, SkipReason};
 use crate::world::{Clock, FileId, Files, Moment};
 use followed::{Followed, Life};
-use newcomer::Waiting;
+use newcomer::{Heads, Waiting};
 
 pub use claims::Claims;
 pub use position::{Position, Stage, prefix as marks_prefix};
@@ -140,6 +140,8 @@ pub struct Tail<S: Sink> {
     holder: usize,
     followed: BTreeMap<u64, Followed<S::Lane>>,
     by_id: HashMap<FileId, u64>,
+    /// The heads of one family's files, as long as nothing is read.
+    heads: Option<(PathBuf, Heads)>,
     /// Who has a path now.
     by_path: HashMap<PathBuf, u64>,
     families: HashMap<PathBuf, Family>,
@@ -174,6 +176,8 @@ pub struct Tail<S: Sink> {
     open_counted: usize,
     opened_since: usize,
     directories: Vec<PathBuf>,
+    /// When a directory had changed last as its names were looked at, where that is certain. Nanoseconds since 1970.
+    listed: HashMap<PathBuf, Option<i64>>,
     complained: HashSet<PathBuf>,
     last_read: Option<Millis>,
 }
@@ -196,6 +200,7 @@ impl<S: Sink> Tail<S> {
             holder,
             followed: BTreeMap::new(),
             by_id: HashMap::new(),
+            heads: None,
             by_path: HashMap::new(),
             families: HashMap::new(),
             waiting: HashMap::new(),
@@ -219,6 +224,7 @@ impl<S: Sink> Tail<S> {
             open_counted: 0,
             opened_since: 0,
             directories: Vec::new(),
+            listed: HashMap::new(),
             complained: HashSet::new(),
             last_read: None,
             setting,

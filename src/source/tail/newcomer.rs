@@ -5,6 +5,7 @@
 //! copy when the original was cut off (`turn`), in the compressed file when the plain one is gone, in the new file
 //! when an editor replaced the old one.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,6 +49,9 @@ struct Newcomer {
     head: Vec<u8>,
     packing: Packing,
 }
+
+/// Files by their heads, shorter ones first.
+pub(super) type Heads = BTreeMap<Print, Vec<u64>>;
 
 impl<S: Sink> Tail<S> {
     /// A file at one of the paths of the source.
@@ -100,7 +104,7 @@ impl<S: Sink> Tail<S> {
     }
 
     /// The base path of the family that a path belongs to by its name; its own where there is none.
-    fn base_of(&self, path: &Path) -> PathBuf {
+    pub(super) fn base_of(&self, path: &Path) -> PathBuf {
         if self.families.contains_key(path) {
             return path.to_owned();
         }
@@ -197,11 +201,11 @@ impl<S: Sink> Tail<S> {
         self.is_all_settled || now.steady.saturating_sub(waiting.since) >= SETTLED_AFTER
     }
 
-    fn plain_kin(&self, newcomer: &Newcomer) -> Kin {
+    fn plain_kin(&mut self, newcomer: &Newcomer) -> Kin {
         let len = newcomer.stat.len;
-        for number in self.generations(&newcomer.base).into_iter().rev() {
+        for number in self.beginning_like(newcomer) {
             let file = &self.followed[&number];
-            let is_comparable = !file.is_packed() && file.head.len > 0 && len >= file.check.at;
+            let is_comparable = !file.is_packed() && len >= file.check.at;
             if is_comparable
                 && is_born_behind(newcomer, file) != Some(false)
                 && file.head.is_of(&newcomer.head)
@@ -212,6 +216,31 @@ impl<S: Sink> Tail<S> {
         }
         // Nothing stands in it yet, or less than in the file that it may become a copy of.
         if len == 0 || self.copied_so_far(newcomer).is_some() { Kin::Unfinished } else { Kin::Nobodys }
+    }
+
+    /// Generations of the family that have the newcomer's head, the youngest first. With thousands of generations, and
+    /// thousands of newcomers, not each is compared with each.
+    fn beginning_like(&mut self, newcomer: &Newcomer) -> Vec<u64> {
+        if self.heads.as_ref().is_none_or(|(base, _)| *base != newcomer.base) {
+            let mut heads = Heads::default();
+            for number in self.generations(&newcomer.base) {
+                heads.entry(self.followed[&number].head).or_default().push(number);
+            }
+            self.heads = Some((newcomer.base.clone(), heads));
+        }
+        let Some((_, heads)) = &self.heads else { return Vec::new() };
+        let mut numbers: Vec<u64> = Vec::new();
+        let mut len = 0;
+        while let Some((next, _)) = heads.range(Print { at: len + 1, ..Print::default() }..).next() {
+            len = next.at;
+            if len > newcomer.head.len() as u64 {
+                break;
+            }
+            let head = Print::of_head(&newcomer.head[..len as usize]);
+            numbers.extend(heads.get(&head).into_iter().flatten());
+        }
+        numbers.sort_unstable_by(|one, other| other.cmp(one));
+        numbers
     }
 
     /// The file that has the base path, when the newcomer holds a first part of it.
@@ -366,6 +395,9 @@ impl<S: Sink> Tail<S> {
         }
         file.scan = self.scans;
         let life = if file.life == Life::Done { Life::Done } else { life };
+        if let Some((_, heads)) = self.heads.as_mut().filter(|(of, _)| *of == base) {
+            heads.entry(file.head).or_default().push(number);
+        }
         let family = self.families.entry(base).or_default();
         if family.generations.is_empty() {
             family.known_until = stat.modified;

@@ -12,7 +12,7 @@ use crate::world::File;
 pub const PRINT_BYTES: usize = 256;
 
 /// The digest of the bytes from `at - len` to `at`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Print {
     pub at: u64,
     pub len: u16,

@@ -24,6 +24,7 @@ pub(super) enum Cut {
 impl<S: Sink> Tail<S> {
     pub(super) fn cut(&mut self, number: u64, cut: Cut, now: Moment, sink: &mut S) {
         let base: PathBuf = self.followed[&number].base.clone();
+        self.heads = None;
         // A copy was made before the cut, so that nothing in the family is in the making any more.
         self.is_all_settled = true;
         self.look_at_family(&base, now, sink);

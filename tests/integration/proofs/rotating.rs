@@ -23,6 +23,9 @@ fn a_thousand_generations_a_second_are_read_each_once() {
     let here = life.address();
     let reader = Reader::start(&address, Kind::Scraper, Duration::from_millis(250));
     let path = ground.log("app.log");
+    // A file that is rotated before anybody saw its name belongs to no family.
+    drop(appending(&path));
+    wait_until(&here, "the file is known", |sheet| sheet.sum("faultline_source_files", "") == 1);
     let mut noted = Noted::default();
     let mut kept = VecDeque::new();
     let begun = Instant::now();
