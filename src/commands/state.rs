@@ -136,7 +136,7 @@ fn positions(look: &Look) -> Vec<(String, Position)> {
 
 fn stage(position: &Position) -> &'static str {
     match position.stage {
-        Stage::Open => "open",
+        Stage::Open | Stage::Renamed => "open",
         Stage::Done => "done",
         Stage::Copy(_) => "copy",
     }

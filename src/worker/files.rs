@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Deliver, EVENT_PATIENCE, Ended, EngineSlot, Look, STOP_GRACE};
-use crate::event::{LossReason, Mark, Origin, SkipReason};
-use crate::pipeline::{Ignore, Pipeline, Stream};
+use crate::event::{Delta, LossReason, Mark, Origin, SkipReason};
+use crate::pipeline::{Engine, Ignore, Pipeline, Stream};
 use crate::source::Stop;
 use crate::source::encoding::{Decoder, Text};
 use crate::source::tail::wake::Wake;
@@ -32,6 +32,21 @@ pub struct Lanes {
 impl Lanes {
     pub fn new(pipeline: Pipeline) -> Lanes {
         Lanes { pipeline }
+    }
+
+    /// What is judged from now on is judged by these rules.
+    pub fn set_engine(&mut self, engine: Arc<Engine>) {
+        self.pipeline.set_engine(engine);
+    }
+
+    /// What was counted since the last one, and how far the files were then.
+    pub fn delta(&mut self, tail: &mut Tail<Lanes>) -> Delta {
+        let files = tail.report(self);
+        let pending_bytes = tail.pending_bytes(self);
+        let standing = self.pipeline.tally().standing();
+        (standing.files, standing.pending_bytes, standing.last_read) =
+            (files, pending_bytes, tail.last_read());
+        self.pipeline.take_delta()
     }
 }
 
@@ -206,16 +221,11 @@ impl FilesWorker {
 
     fn take_new_rules(&mut self) {
         if let Some(engine) = self.rules.as_mut().and_then(Look::newer) {
-            self.lanes.pipeline.set_engine(engine);
+            self.lanes.set_engine(engine);
         }
     }
 
     fn deliver(&mut self) {
-        let files = self.tail.report(&mut self.lanes);
-        let pending_bytes = self.tail.pending_bytes(&self.lanes);
-        let standing = self.lanes.pipeline.tally().standing();
-        (standing.files, standing.pending_bytes, standing.last_read) =
-            (files, pending_bytes, self.tail.last_read());
-        (self.deliver)(self.lanes.pipeline.take_delta());
+        (self.deliver)(self.lanes.delta(&mut self.tail));
     }
 }

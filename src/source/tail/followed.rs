@@ -81,6 +81,10 @@ pub struct Followed<L> {
     /// Reading failed; not again before.
     pub retry_at: Option<Duration>,
     pub is_ready: bool,
+    /// It changed since its head was looked at last.
+    pub is_head_due: bool,
+    /// It was cut off, and its family could not be looked at, so many times.
+    pub cut_tries: u32,
     /// What unpacking found wrong was said.
     pub is_damaged: bool,
     /// The scan that saw it.
@@ -92,7 +96,7 @@ impl<L> Followed<L> {
         let Position { number, path, base, id, packing, text, offset, head, check, len, modified, stage } =
             position;
         let life = match stage {
-            Stage::Open => Life::Here,
+            Stage::Open | Stage::Renamed => Life::Here,
             Stage::Done => Life::Done,
             Stage::Copy(of) => Life::Copy(of),
         };
@@ -120,9 +124,11 @@ impl<L> Followed<L> {
             ended_at: (stage == Stage::Done).then_some(seen),
             zeros_to: 0,
             last_bytes: Duration::ZERO,
-            renamed_at: None,
+            renamed_at: (stage == Stage::Renamed).then_some(Duration::ZERO),
             retry_at: None,
             is_ready: false,
+            is_head_due: false,
+            cut_tries: 0,
             is_damaged: false,
             scan: 0,
         }
@@ -165,6 +171,7 @@ impl<L> Followed<L> {
             stage: match self.life {
                 // Once is enough for a compressed file.
                 Life::Here if self.is_packed() && self.ended_at == Some(self.seen) => Stage::Done,
+                Life::Here if self.renamed_at.is_some() => Stage::Renamed,
                 Life::Here | Life::Gone(_) => Stage::Open,
                 Life::Done | Life::Ghost(_) => Stage::Done,
                 Life::Copy(of) => Stage::Copy(of),

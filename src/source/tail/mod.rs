@@ -175,9 +175,13 @@ pub struct Tail<S: Sink> {
     /// Files that were open when they were counted last, and how many were opened since.
     open_counted: usize,
     opened_since: usize,
+    /// As it was set, or less while the system has no more.
+    open_files_max: usize,
     directories: Vec<PathBuf>,
     /// When a directory had changed last as its names were looked at, where that is certain. Nanoseconds since 1970.
     listed: HashMap<PathBuf, Option<i64>>,
+    /// Times that somebody of a family could not be looked at.
+    unseen: u64,
     complained: HashSet<PathBuf>,
     last_read: Option<Millis>,
 }
@@ -223,8 +227,10 @@ impl<S: Sink> Tail<S> {
             was_unreadable: HashSet::new(),
             open_counted: 0,
             opened_since: 0,
+            open_files_max: setting.open_files_max,
             directories: Vec::new(),
             listed: HashMap::new(),
+            unseen: 0,
             complained: HashSet::new(),
             last_read: None,
             setting,

@@ -29,6 +29,8 @@ const LINE_BACK_MAX: u64 = 1 << 20;
 pub(super) struct Waiting {
     look: Look,
     since: Duration,
+    /// The scan that saw it last.
+    pub(super) scan: u64,
 }
 
 /// Whose bytes an unknown file has.
@@ -64,10 +66,19 @@ impl<S: Sink> Tail<S> {
             return;
         }
         let id = newcomer.stat.id;
-        if let Some(number) = self.replaced_by(&newcomer) {
-            return self.continue_in(number, newcomer, Life::Here, now);
-        }
-        match self.kin(&newcomer, now) {
+        let kin = match self.replaced_by(&newcomer) {
+            Ok(Some(number)) => return self.continue_in(number, newcomer, Life::Here, now),
+            Ok(None) => self.kin(&newcomer, now),
+            Err(error) => Err(error),
+        };
+        let kin = kin.unwrap_or_else(|error| {
+            // Who cannot be compared may be known.
+            self.unseen += 1;
+            self.cannot_read(&newcomer.path, &error);
+            self.was_unreadable.insert(newcomer.path.clone());
+            Kin::Unfinished
+        });
+        match kin {
             Kin::Unfinished => self.claims.give_back(id, self.holder),
             Kin::Of(number) => self.copy_of(number, newcomer, Life::Here, now, sink),
             Kin::Nobodys => {
@@ -93,7 +104,9 @@ impl<S: Sink> Tail<S> {
             return;
         }
         let id = newcomer.stat.id;
-        match self.kin(&newcomer, now) {
+        let kin = self.kin(&newcomer, now);
+        self.unseen += u64::from(kin.is_err());
+        match kin.unwrap_or(Kin::Unfinished) {
             Kin::Unfinished => {
                 self.claims.give_back(id, self.holder);
                 self.families.entry(base.to_owned()).or_default().is_due = true;
@@ -132,6 +145,7 @@ impl<S: Sink> Tail<S> {
             Ok(None) => None,
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
+                self.unseen += 1;
                 self.cannot_read(&path, &error);
                 self.was_unreadable.insert(path);
                 None
@@ -141,37 +155,44 @@ impl<S: Sink> Tail<S> {
 
     /// The file that had this very path, when it was deleted and all that was read of it stands here as well: an editor
     /// has saved it.
-    fn replaced_by(&self, newcomer: &Newcomer) -> Option<u64> {
-        let numbers = self.generations(&newcomer.path);
-        numbers.into_iter().rev().find(|number| {
-            let file = &self.followed[number];
+    fn replaced_by(&self, newcomer: &Newcomer) -> io::Result<Option<u64>> {
+        for number in self.generations(&newcomer.path).into_iter().rev() {
+            let file = &self.followed[&number];
             let is_deleted = match (&file.life, &file.opened) {
                 (Life::Gone(_), Some(opened)) => opened.file.stat().is_ok_and(|stat| stat.links == 0),
-                (Life::Ghost(_), _) => true,
+                // Not opened since a restart: the path is all that is known of it.
+                (Life::Gone(_), None) | (Life::Ghost(_), _) => true,
                 _ => false,
             };
-            is_deleted && file.path == newcomer.path && self.has_all_of(newcomer, *number)
-        })
+            if is_deleted && file.path == newcomer.path && self.has_all_of(newcomer, number)? {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
     }
 
-    /// Whether the newcomer holds what was read of the file, to the place of its check, and that is a full print.
-    fn has_all_of(&self, newcomer: &Newcomer, number: u64) -> bool {
+    /// Whether the newcomer holds what was read of the file, to the place of its check, and that is a full print. Less
+    /// than that is enough where only the number of the device is another one, as after a restart of the machine.
+    fn has_all_of(&self, newcomer: &Newcomer, number: u64) -> io::Result<bool> {
         let file = &self.followed[&number];
-        !file.is_packed()
+        let (old, new) = (file.id, newcomer.stat.id);
+        let is_renumbered = (old.inode, old.born) == (new.inode, new.born) && old.device != new.device;
+        Ok(!file.is_packed()
             && newcomer.packing == Packing::Plain
-            && file.check.len >= PRINT_BYTES as u16
+            && (file.check.len >= PRINT_BYTES as u16 || (is_renumbered && file.head.len > 0))
             && newcomer.stat.len >= file.read
             && file.head.is_of(&newcomer.head)
-            && file.check.is_in(&*newcomer.opened.file).unwrap_or(false)
+            && file.check.is_in(&*newcomer.opened.file)?)
     }
 
-    fn kin(&mut self, newcomer: &Newcomer, now: Moment) -> Kin {
+    /// An error where the bytes of the newcomer cannot be compared.
+    fn kin(&mut self, newcomer: &Newcomer, now: Moment) -> io::Result<Kin> {
         if newcomer.base == newcomer.path {
-            return Kin::Nobodys;
+            return Ok(Kin::Nobodys);
         }
         let kin = match newcomer.packing {
-            Packing::Plain => self.plain_kin(newcomer),
-            _ => self.packed_kin(newcomer),
+            Packing::Plain => self.plain_kin(newcomer)?,
+            _ => self.packed_kin(newcomer)?,
         };
         let is_in_the_making = match kin {
             Kin::Unfinished => true,
@@ -179,29 +200,30 @@ impl<S: Sink> Tail<S> {
         };
         if !is_in_the_making || self.is_settled(newcomer, now) {
             self.waiting.remove(&newcomer.path);
-            return match kin {
+            return Ok(match kin {
                 // As much of a copy as there will ever be.
-                Kin::Unfinished => self.copied_so_far(newcomer).map_or(Kin::Nobodys, Kin::Of),
+                Kin::Unfinished => self.copied_so_far(newcomer)?.map_or(Kin::Nobodys, Kin::Of),
                 kin => kin,
-            };
+            });
         }
         // Looked at again soon.
         self.next_scan = self.next_scan.min(now.steady + SETTLED_AFTER / 2);
-        Kin::Unfinished
+        Ok(Kin::Unfinished)
     }
 
     /// Whether the file was the same for a while.
     fn is_settled(&mut self, newcomer: &Newcomer, now: Moment) -> bool {
         let look = Look::of(&newcomer.stat);
-        let waiting =
-            self.waiting.entry(newcomer.path.clone()).or_insert(Waiting { look, since: now.steady });
+        let new = Waiting { look, since: now.steady, scan: self.scans };
+        let waiting = self.waiting.entry(newcomer.path.clone()).or_insert(new);
+        waiting.scan = self.scans;
         if waiting.look != look {
-            *waiting = Waiting { look, since: now.steady };
+            *waiting = new;
         }
         self.is_all_settled || now.steady.saturating_sub(waiting.since) >= SETTLED_AFTER
     }
 
-    fn plain_kin(&mut self, newcomer: &Newcomer) -> Kin {
+    fn plain_kin(&mut self, newcomer: &Newcomer) -> io::Result<Kin> {
         let len = newcomer.stat.len;
         for number in self.beginning_like(newcomer) {
             let file = &self.followed[&number];
@@ -209,13 +231,14 @@ impl<S: Sink> Tail<S> {
             if is_comparable
                 && is_born_behind(newcomer, file) != Some(false)
                 && file.head.is_of(&newcomer.head)
-                && file.check.is_in(&*newcomer.opened.file).unwrap_or(false)
+                && file.check.is_in(&*newcomer.opened.file)?
             {
-                return Kin::Of(number);
+                return Ok(Kin::Of(number));
             }
         }
         // Nothing stands in it yet, or less than in the file that it may become a copy of.
-        if len == 0 || self.copied_so_far(newcomer).is_some() { Kin::Unfinished } else { Kin::Nobodys }
+        let is_part = len == 0 || self.copied_so_far(newcomer)?.is_some();
+        Ok(if is_part { Kin::Unfinished } else { Kin::Nobodys })
     }
 
     /// Generations of the family that have the newcomer's head, the youngest first. With thousands of generations, and
@@ -244,24 +267,34 @@ impl<S: Sink> Tail<S> {
     }
 
     /// The file that has the base path, when the newcomer holds a first part of it.
-    fn copied_so_far(&self, newcomer: &Newcomer) -> Option<u64> {
-        let number = *self.by_path.get(&newcomer.base)?;
+    fn copied_so_far(&self, newcomer: &Newcomer) -> io::Result<Option<u64>> {
+        let Some(&number) = self.by_path.get(&newcomer.base) else { return Ok(None) };
         let file = &self.followed[&number];
         let order = is_born_behind(newcomer, file);
         if file.is_packed() || newcomer.stat.len == 0 || order == Some(false) {
-            return None;
+            return Ok(None);
         }
         if usize::from(file.head.len) == PRINT_BYTES && newcomer.head.len() >= PRINT_BYTES {
-            return file.head.is_of(&newcomer.head).then_some(number);
+            return Ok(file.head.is_of(&newcomer.head).then_some(number));
         }
         // So little may stand in two files by chance: who was there first has to be known.
-        let (original, _) = Opened::open(&*self.files, &file.path).ok()??;
-        let is_part = original.raw_head().is_ok_and(|head| head.starts_with(&newcomer.head));
-        (is_part && order == Some(true)).then_some(number)
+        let original = match Opened::open(&*self.files, &file.path) {
+            Ok(Some((original, _))) => original,
+            // Nobody will ever tell.
+            Ok(None) => return Ok(None),
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let is_part = original.raw_head()?.starts_with(&newcomer.head);
+        Ok((is_part && order == Some(true)).then_some(number))
     }
 
     /// Only the heads are compared; the check follows where reading gets there.
-    fn packed_kin(&self, newcomer: &Newcomer) -> Kin {
+    fn packed_kin(&self, newcomer: &Newcomer) -> io::Result<Kin> {
         let mut opened = Opened { file: newcomer.opened.file.clone(), unpacked: None };
         let mut head = vec![0; PRINT_BYTES];
         let mut filled = 0;
@@ -269,6 +302,8 @@ impl<S: Sink> Tail<S> {
             while filled < head.len() {
                 match opened.read_unpacked(&mut head[filled..]) {
                     Ok(n) if n > 0 => filled += n,
+                    // Of the system, not of the stream.
+                    Err(error) if error.raw_os_error().is_some() => return Err(error),
                     _ => break,
                 }
             }
@@ -287,7 +322,7 @@ impl<S: Sink> Tail<S> {
         };
         let alike: Vec<u64> = alike.collect();
         let named = alike.iter().copied().find(is_named);
-        named.or(alike.first().copied()).map_or(Kin::Nobodys, Kin::Of)
+        Ok(named.or(alike.first().copied()).map_or(Kin::Nobodys, Kin::Of))
     }
 
     /// The newcomer has the bytes of a file that we have. Who reads on?
@@ -388,7 +423,11 @@ impl<S: Sink> Tail<S> {
             file.check = Print::ending_at(file.read, &file.before);
         }
         let behind = file.read < stat.len;
-        let is_open = matches!(life, Life::Here | Life::Gone(_)) && packing == Packing::Plain && behind;
+        // With many new ones at once, those that have a name to be opened by again wait without a descriptor.
+        let has_room = self.open_counted + self.opened_since <= self.open_files_max;
+        let is_open = packing == Packing::Plain
+            && behind
+            && (matches!(life, Life::Gone(_)) || (life == Life::Here && has_room));
         file.opened = is_open.then_some(opened);
         if !is_open {
             file.before = Vec::new();

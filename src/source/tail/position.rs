@@ -44,6 +44,8 @@ pub enum Stage {
     Done,
     /// A copy of the file with this number, which is still being written and is read itself.
     Copy(u64),
+    /// A rotation gave it another name: nobody finishes its last line but for a short while.
+    Renamed,
 }
 
 /// As it is written.

@@ -18,7 +18,7 @@ use crate::world::{Clock, Moment};
 pub const BLOCK_BYTES: usize = 256 * 1024;
 
 /// A file whose reading failed is left alone for so long.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A compressed file that ends in the middle may still be written; it is damaged when it was the same for so long.
 const DAMAGED_AFTER: Duration = Duration::from_secs(10);
 
@@ -60,7 +60,15 @@ impl<S: Sink> Tail<S> {
             return self.read_packed(number, block, now, sink);
         }
         let Some(opened) = &file.opened else { return Turn::Idle };
-        let found = read_on(&*opened.file, block, file.read, &file.before);
+        let mut found = read_on(&*opened.file, block, file.read, &file.before);
+        // The bytes before the place may be the same in another text: lines of one length with one end.
+        if matches!(found, Ok(Found::Bytes(_) | Found::End))
+            && std::mem::take(&mut file.is_head_due)
+            && file.read > file.before.len() as u64
+            && matches!(file.head.is_in(&*opened.file), Ok(false))
+        {
+            found = Ok(Found::Replaced);
+        }
         match found {
             Err(error) => self.failed(number, &error, now),
             Ok(Found::CutOff) => self.was_cut(number, Cut::Shorter, now, sink),
@@ -318,6 +326,7 @@ impl<S: Sink> Tail<S> {
     }
 
     fn failed(&mut self, number: u64, error: &io::Error, now: Moment) -> Turn {
+        self.make_do(error);
         let file = self.followed.get_mut(&number).expect("it was read");
         // What is wrong with a descriptor (a file server has forgotten it, for one) a new one may mend.
         if let Some(opened) = file.opened.take()
@@ -417,16 +426,28 @@ impl<S: Sink> Tail<S> {
         }
     }
 
+    /// Where the system has no descriptors left, fewer are held for a while.
+    pub(super) fn make_do(&mut self, error: &io::Error) {
+        let none_left =
+            [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].map(|errno| errno.raw_os_error());
+        if error.raw_os_error().is_some_and(|errno| none_left.contains(&errno)) {
+            self.open_counted = self.followed.values().filter(|file| file.opened.is_some()).count();
+            self.opened_since = 0;
+            self.open_files_max = (self.open_counted / 4 * 3).max(1);
+            self.make_room();
+        }
+    }
+
     /// Closes files that have nothing new, those first that had nothing for longest, until there is room for one more.
     pub(super) fn make_room(&mut self) {
         // Counting takes a walk over all files: now and then is enough.
         self.opened_since += 1;
-        if self.open_counted + self.opened_since < self.setting.open_files_max {
+        if self.open_counted + self.opened_since < self.open_files_max {
             return;
         }
         self.opened_since = 0;
         self.open_counted = self.followed.values().filter(|file| file.opened.is_some()).count();
-        if self.open_counted < self.setting.open_files_max {
+        if self.open_counted < self.open_files_max {
             return;
         }
         let mut idle: Vec<(Duration, u64)> = Vec::new();
@@ -441,8 +462,7 @@ impl<S: Sink> Tail<S> {
             }
         }
         idle.sort_unstable();
-        let enough =
-            self.open_counted - self.setting.open_files_max + (self.setting.open_files_max / 8).max(1);
+        let enough = self.open_counted - self.open_files_max + (self.open_files_max / 8).max(1);
         for (_, number) in idle.into_iter().take(enough) {
             let file = self.followed.get_mut(&number).expect("it was listed");
             file.opened = None;

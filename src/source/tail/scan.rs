@@ -47,14 +47,16 @@ impl<S: Sink> Tail<S> {
         self.scans += 1;
         self.heads = None;
         self.unreadable.clear();
+        let ready_before = self.ready.len();
         let others = self.see_who_stayed();
         let newcomers = self.see_who_moved(others, now, sink);
         let missing =
             self.followed.values().filter(|file| file.life == Life::Here && file.scan != self.scans);
         for number in missing.map(|file| file.number).collect::<Vec<_>>() {
-            self.gone(number, now, sink);
+            if !self.is_only_hidden(number) {
+                self.gone(number, now, sink);
+            }
         }
-        self.waiting.retain(|path, _| newcomers.iter().any(|(other, _)| other == path));
         for (path, stat) in newcomers {
             self.newcomer(path, stat, now, sink);
         }
@@ -64,6 +66,11 @@ impl<S: Sink> Tail<S> {
         }
         self.see_unknown_generations(now);
         self.look_at_families(now, sink);
+        // Generations that were missed: the oldest one first.
+        let followed = &self.followed;
+        self.ready.make_contiguous()[ready_before..].sort_by_key(|number| followed[number].seen.modified);
+        let scans = self.scans;
+        self.waiting.retain(|_, waiting| waiting.scan == scans);
         self.is_first_scan = false;
         let cost = (self.clock)().steady.saturating_sub(began);
         self.scan_allowed_at = now.steady + cost * SCAN_SHARE_AWAKE;
@@ -170,6 +177,29 @@ impl<S: Sink> Tail<S> {
         self.refresh(number, stat);
     }
 
+    /// Whether the walk did not find it, and yet nobody can say that it is not there: its directory cannot be listed or
+    /// entered at the moment. It is read on as long as it is open.
+    fn is_only_hidden(&mut self, number: u64) -> bool {
+        let file = &self.followed[&number];
+        if !self.setting.paths.matches(&file.path) {
+            return false;
+        }
+        let stat = match self.files.stat(&file.path) {
+            Ok(stat) if stat.id == file.id => Some(stat),
+            Ok(_) => return false,
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => return false,
+                _ => file.opened.as_ref().and_then(|opened| opened.file.stat().ok()),
+            },
+        };
+        let file = self.followed.get_mut(&number).expect("it is followed");
+        file.scan = self.scans;
+        if let Some(stat) = stat {
+            self.refresh(number, &stat);
+        }
+        true
+    }
+
     /// None of the paths leads to it any more.
     fn gone(&mut self, number: u64, now: Moment, sink: &mut S) {
         let file = &self.followed[&number];
@@ -201,6 +231,7 @@ impl<S: Sink> Tail<S> {
             file.known_len = file.known_len.max(file.seen.len);
         }
         file.seen = look;
+        file.is_head_due = true;
         file.zeros_to = 0;
         match file.life {
             Life::Here | Life::Gone(_) => self.enqueue(number),
@@ -306,14 +337,23 @@ impl<S: Sink> Tail<S> {
         let (Some(directory), Some(name)) = (base.parent(), base.file_name()) else { return };
         let known: HashSet<u64> =
             self.generations(base).into_iter().map(|number| self.followed[&number].id.inode).collect();
-        let Ok(entries) = self.files.list(directory) else { return };
+        let Ok(entries) = self.files.list(directory) else {
+            self.unseen += 1;
+            return;
+        };
         let mut members = Vec::new();
         for entry in entries {
             if !known.contains(&entry.inode) && !is_generation(name, &entry.name) {
                 continue;
             }
             let path = directory.join(&entry.name);
-            let Ok(stat) = self.files.stat(&path) else { continue };
+            let stat = match self.files.stat(&path) {
+                Ok(stat) => stat,
+                Err(error) => {
+                    self.unseen += u64::from(error.kind() != io::ErrorKind::NotFound);
+                    continue;
+                }
+            };
             match self.by_id.get(&stat.id).copied() {
                 Some(number) => self.located(number, path, &stat),
                 None if stat.kind != Kind::Regular => {}
@@ -357,6 +397,7 @@ impl<S: Sink> Tail<S> {
 
     /// Generations that are done are looked for again; those that are deleted are forgotten after a while.
     fn sweep(&mut self, now: Moment) {
+        self.open_files_max = (2 * self.open_files_max).min(self.setting.open_files_max);
         let mut ghosts = Vec::new();
         for file in self.followed.values() {
             match file.life {
@@ -398,6 +439,7 @@ impl<S: Sink> Tail<S> {
 
     pub(super) fn cannot_read(&mut self, path: &Path, error: &io::Error) {
         self.unreadable.insert(path.to_owned());
+        self.make_do(error);
         self.complain(path, format_args!("cannot be read: {error}; tried again from now on"));
     }
 }

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 
 use super::followed::{Life, Look};
 use super::newcomer::bytes_before;
-use super::print::Print;
+use super::print::{Print, read_full};
 use super::reader::Opened;
+use super::reading::RETRY_AFTER;
 use super::{Sink, Tail};
 use crate::event::LossReason;
 use crate::source::encoding::Text;
-use crate::world::Moment;
+use crate::world::{File, Moment};
+
+/// Looks at a family that fail before a file that was cut off is given up.
+const CUT_TRIES: u32 = 5;
 
 /// How it was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +31,18 @@ impl<S: Sink> Tail<S> {
         self.heads = None;
         // A copy was made before the cut, so that nothing in the family is in the making any more.
         self.is_all_settled = true;
+        let unseen = self.unseen;
         self.look_at_family(&base, now, sink);
         self.is_all_settled = false;
+        let file = self.followed.get_mut(&number).expect("it was cut");
+        if self.unseen > unseen && file.cut_tries < CUT_TRIES {
+            // The copy may be there: begun again, the file could not be compared with it any more.
+            file.cut_tries += 1;
+            file.retry_at = Some(now.steady + RETRY_AFTER);
+            self.retrying.insert(number);
+            return;
+        }
+        file.cut_tries = 0;
         sink.truncated();
         let copy = self.copy_to_read(number);
         match copy {
@@ -116,8 +130,11 @@ impl<S: Sink> Tail<S> {
         let file_now = opened.as_ref().map(|(opened, stat)| (opened.file.clone(), *stat));
         if let Some((open, stat)) = &file_now {
             file.seen = Look::of(stat);
-            let has_head =
-                head.len > 0 && stat.len >= u64::from(head.len) && head.is_in(&**open).unwrap_or(false);
+            let has_head = match stat.len < u64::from(head.len) {
+                // Of a file that is shorter than its print all that was read is remembered while it is open.
+                true => file.read == file.before.len() as u64 && begins(&**open, &file.before, stat.len),
+                false => head.len > 0 && head.is_in(&**open).unwrap_or(false),
+            };
             if keeps_head && has_head && stat.len < file.read {
                 place = stat.len;
                 text = Some(file.text);
@@ -131,8 +148,8 @@ impl<S: Sink> Tail<S> {
         file.lane = sink.open(&path, text);
         file.read = place;
         file.text = text.unwrap_or(Text::Unknown);
-        if place == 0 {
-            file.head = Print::default();
+        if place < u64::from(file.head.len) {
+            file.head = Print::of_head(&before);
         }
         file.check = Print::ending_at(place, &before);
         file.before = before;
@@ -145,4 +162,11 @@ impl<S: Sink> Tail<S> {
             None => file.opened.take(),
         };
     }
+}
+
+/// Whether the first `len` bytes of the file are those of `bytes`.
+fn begins(file: &dyn File, bytes: &[u8], len: u64) -> bool {
+    let Some(bytes) = usize::try_from(len).ok().and_then(|len| bytes.get(..len)) else { return false };
+    let mut head = vec![0; bytes.len()];
+    len > 0 && read_full(file, &mut head, 0).is_ok_and(|n| head[..n] == *bytes)
 }

@@ -32,6 +32,8 @@ impl Lane {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counted {
     pub lines: BTreeMap<Vec<u8>, u64>,
+    /// As they were judged.
+    pub order: Vec<Vec<u8>>,
     pub lost: BTreeMap<&'static str, u64>,
     pub skipped: BTreeMap<&'static str, u64>,
     pub rotations: u64,
@@ -40,6 +42,7 @@ pub struct Counted {
 
 impl Counted {
     pub fn add(&mut self, other: Counted) {
+        self.order.extend(other.order);
         other.lines.into_iter().for_each(|(line, n)| *self.lines.entry(line).or_default() += n);
         other.lost.into_iter().for_each(|(reason, n)| *self.lost.entry(reason).or_default() += n);
         other.skipped.into_iter().for_each(|(reason, n)| *self.skipped.entry(reason).or_default() += n);
@@ -63,6 +66,7 @@ impl Lines {
         let judged: Vec<u8> = lane.bytes.drain(..end).collect();
         for line in judged.split_inclusive(|byte| *byte == b'\n') {
             *self.counted.lines.entry(line.to_vec()).or_default() += 1;
+            self.counted.order.push(line.to_vec());
         }
         if lane.bytes.is_empty() {
             *self.counted.skipped.entry("hole").or_default() += std::mem::take(&mut lane.holes);
@@ -255,6 +259,11 @@ impl Following {
         self.steps(40, Duration::from_millis(500));
         self.deliver();
         self.commit();
+    }
+
+    /// Positions that are durable.
+    pub fn marks(&self) -> usize {
+        self.marks.len()
     }
 
     /// How often a line was counted, its end included.
