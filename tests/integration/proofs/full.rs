@@ -77,16 +77,19 @@ fn with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afte
         let of = |name: &str| exposed.sum(name, "");
         (of("faultline_lines_total"), of("faultline_bytes_total"), of("faultline_errors_total"), of("faultline_tenant_errors_total"))
     };
-    for round in 0..4 {
+    for round in 0..3 {
         busy(&mut writer, &mut dice);
         let here = life.address();
         counted(&here, &writer.noted);
         next_commits(&here, 2);
         mount.fill();
         let errors = sheet(&here).sum("faultline_ledger_errors_total", "");
-        let before = state(&sheet(&here));
         busy(&mut writer, &mut dice);
-        wait_until(&here, "a commit fails", |sheet| sheet.sum("faultline_ledger_errors_total", "") > errors);
+        // The last block of the journal may have room for some commits more.
+        let first = wait_until(&here, "a commit fails", |sheet| {
+            sheet.sum("faultline_ledger_errors_total", "") > errors
+        });
+        let before = state(&first);
         for _ in 0..3 {
             busy(&mut writer, &mut dice);
             let now = next_commits(&here, 1);
@@ -119,7 +122,7 @@ fn with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afte
     }
     writer.noted.assert_seen(&reports[0]);
     say(&format!(
-        "proof full disk: 4 times full, {} lines, none lost, {} and {} scrapes",
+        "proof full disk: 3 times full, {} lines, none lost, {} and {} scrapes",
         writer.noted.lines, reports[0].scrapes, reports[1].scrapes
     ));
     life.stop();

@@ -11,7 +11,7 @@ use super::writer::{Load, Rotation, Writer, finish};
 use super::{Ground, dice, figure, say};
 use crate::sim::dice::Dice;
 
-const REMEDIATIONS: [&str; 2] = ["error", "critical"];
+const SEVERITIES: [&str; 2] = ["error", "critical"];
 
 /// A whole configuration: sources, and an overlay that changes the severity of one of the codes.
 fn repair(root: &Path, severity: &str) {
@@ -52,7 +52,7 @@ fn reloads_under_load_lose_nothing_and_a_broken_one_keeps_the_old_rules() {
     let mut dice = dice(6);
     let ground = Ground::new();
     let root = ground.root.path();
-    repair(root, REMEDIATIONS[0]);
+    repair(root, SEVERITIES[0]);
     let address = Address::default();
     let reader = Reader::start(&address, Kind::Scraper, Duration::from_millis(30));
     let load = Load::new(60, 3_000, 10);
@@ -69,7 +69,7 @@ fn reloads_under_load_lose_nothing_and_a_broken_one_keeps_the_old_rules() {
     let writers = writers.into_iter().map(|writer| writer.run(&load)).collect();
     let mut broken = 0;
     for reload in 1..=reloads {
-        let severity = REMEDIATIONS[reload % 2];
+        let severity = SEVERITIES[reload % 2];
         let is_broken = reload % 10 == 0;
         if is_broken {
             break_it(root, &mut dice);
@@ -81,9 +81,12 @@ fn reloads_under_load_lose_nothing_and_a_broken_one_keeps_the_old_rules() {
         // The summary of each reload, good or bad, is one line.
         let said = life.wait_for_nth("reloaded", reload);
         assert_eq!(said.contains("not reloaded"), is_broken, "reload {reload}: {said}");
-        let in_effect = if is_broken { REMEDIATIONS[(reload - 1) % 2] } else { severity };
+        let in_effect = if is_broken { SEVERITIES[(reload - 1) % 2] } else { severity };
         if reload % 10 < 2 {
-            let sheet = wait_until(&here, "a look", |_| true);
+            // Said first, exposed right after.
+            let sheet = wait_until(&here, &format!("reload {reload} is exposed"), |sheet| {
+                sheet.sum("faultline_config_last_reload_successful", "") == u64::from(!is_broken)
+            });
             let series = |of: &str| {
                 sheet.series.keys().any(|series| {
                     series.starts_with("faultline_code_info") && series.contains("\"MDRM-501\"") && series.contains(of)
@@ -93,7 +96,6 @@ fn reloads_under_load_lose_nothing_and_a_broken_one_keeps_the_old_rules() {
             if series("severity") {
                 assert!(series(&format!("severity=\"{in_effect}\"")), "reload {reload}: {in_effect}");
             }
-            assert_eq!(sheet.sum("faultline_config_last_reload_successful", ""), u64::from(!is_broken));
         }
     }
     let (noted, rotations) = finish(&load, writers);
