@@ -188,6 +188,24 @@ fn f17_a_link_that_is_switched_leads_from_the_end_of_one_file_to_the_start_of_th
 }
 
 #[test]
+fn f17_a_file_that_is_rotated_where_the_link_leads_to_is_read_to_its_end() {
+    // Generations are looked for beside the link, so that a new life does not find the old one.
+    without_crash(|scene| {
+        linked(scene);
+        scene.write("/data/a", 2);
+        scene.look();
+        scene.write("/data/a", 1);
+        scene.rename("/data/a", "/data/a.20261120-101010");
+        scene.write("/data/a", 4);
+        scene.look();
+        scene.pass(8.0);
+        scene.write("/data/a", 1);
+        scene.pass(2.0);
+        scene.check_nothing_lost();
+    });
+}
+
+#[test]
 fn f18_a_file_with_several_names_is_counted_once() {
     everywhere(|scene| {
         scene.following.setting.paths = Paths::new(&["/logs/*.log*", "/other/**", "/bound/*"], &[]).unwrap();

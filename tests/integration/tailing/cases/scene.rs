@@ -226,10 +226,6 @@ impl Scene {
         self.pass(10.0);
     }
 
-    pub fn lost(&mut self) -> u64 {
-        self.following.committed.lost_bytes()
-    }
-
     /// Each line that is owed was counted once, and nothing else was.
     #[track_caller]
     pub fn check(&mut self) {

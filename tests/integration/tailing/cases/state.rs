@@ -147,8 +147,8 @@ fn f43_a_sync_that_fails_is_no_commit_and_the_next_file_has_everything() {
 }
 
 fn newest(machine: &crate::sim::Machine) -> std::path::PathBuf {
-    let names = machine.names(STATE).into_iter();
-    names.filter(|path| path.extension().is_some_and(|end| end == "journal")).next_back().unwrap()
+    let mut names = machine.names(STATE).into_iter();
+    names.rfind(|path| path.extension().is_some_and(|end| end == "journal")).unwrap()
 }
 
 #[test]
