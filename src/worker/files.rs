@@ -120,6 +120,9 @@ impl Sink for Lanes {
     }
 }
 
+/// With very many files behind, so long is read before a look at names, and at whether to stop.
+const READ_WITHIN: Duration = Duration::from_millis(100);
+
 pub struct FilesWorker {
     tail: Tail<Lanes>,
     lanes: Lanes,
@@ -182,7 +185,8 @@ impl FilesWorker {
             if let Some(wake) = &mut self.wake {
                 wake.watch(self.tail.directories());
             }
-            let has_more = self.tail.read_some(&mut block, &self.clock, next_tick, &mut self.lanes);
+            let until = next_tick.min(now.steady + READ_WITHIN);
+            let has_more = self.tail.read_some(&mut block, &self.clock, until, &mut self.lanes);
             let now = (self.clock)();
             self.tail.settle(now, &mut self.lanes);
             if now.steady >= next_tick {
