@@ -309,7 +309,8 @@ impl<S: Sink> Tail<S> {
                 }
                 let path = directory.join(&entry.name);
                 let base = self.base_of(&path);
-                let Some(family) = self.families.get_mut(&base).filter(|family| base != path && !family.is_due)
+                let Some(family) =
+                    self.families.get_mut(&base).filter(|family| base != path && !family.is_due)
                 else {
                     continue;
                 };

@@ -75,7 +75,12 @@ fn with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afte
     };
     let state = |exposed: &super::scrape::Sheet| {
         let of = |name: &str| exposed.sum(name, "");
-        (of("faultline_lines_total"), of("faultline_bytes_total"), of("faultline_errors_total"), of("faultline_tenant_errors_total"))
+        (
+            of("faultline_lines_total"),
+            of("faultline_bytes_total"),
+            of("faultline_errors_total"),
+            of("faultline_tenant_errors_total"),
+        )
     };
     for round in 0..3 {
         busy(&mut writer, &mut dice);

@@ -13,8 +13,8 @@ fn after_every_kill_the_counters_equal_what_was_written_and_nobody_saw_one_fall(
     let mut dice = dice(1);
     let ground = Ground::new();
     let address = Address::default();
-    let readers = [Kind::Scraper, Kind::Anybody]
-        .map(|kind| Reader::start(&address, kind, Duration::from_millis(30)));
+    let readers =
+        [Kind::Scraper, Kind::Anybody].map(|kind| Reader::start(&address, kind, Duration::from_millis(30)));
     let load = Load::new(40, 6_000, 20);
     let writers = [Rotation::Cascade, Rotation::CopyTruncate, Rotation::Mixed].iter().enumerate();
     let writers: Vec<Writer> = writers

@@ -78,11 +78,12 @@ fn pipes_loops_and_directories_in_a_glob_are_passed_over_and_named() {
 fn names_of_any_bytes_are_read_and_found_again() {
     let ground = Ground::new();
     let long = [b'x'; 251];
-    let names: Vec<Vec<u8>> = [&b"\xff\xfe.log"[..], b"a\nb.log", b"%s%n.log", "r\u{e5}\u{1f525}.log".as_bytes(), b"\"\\{}.log"]
-        .map(<[u8]>::to_vec)
-        .into_iter()
-        .chain([[&long[..], b".log"].concat()])
-        .collect();
+    let names: Vec<Vec<u8>> =
+        [&b"\xff\xfe.log"[..], b"a\nb.log", b"%s%n.log", "r\u{e5}\u{1f525}.log".as_bytes(), b"\"\\{}.log"]
+            .map(<[u8]>::to_vec)
+            .into_iter()
+            .chain([[&long[..], b".log"].concat()])
+            .collect();
     let life = Life::start(&ground.args("*.log"));
     for name in &names {
         append(&ground, OsStr::from_bytes(name));
@@ -94,7 +95,11 @@ fn names_of_any_bytes_are_read_and_found_again() {
         append(&ground, OsStr::from_bytes(name));
         let older = [name.as_slice(), b".1"].concat();
         if older.len() <= 255 {
-            fs::rename(ground.logs().join(OsStr::from_bytes(name)), ground.logs().join(OsStr::from_bytes(&older))).unwrap();
+            fs::rename(
+                ground.logs().join(OsStr::from_bytes(name)),
+                ground.logs().join(OsStr::from_bytes(&older)),
+            )
+            .unwrap();
         }
     }
     let life = Life::start(&ground.args("*.log"));
@@ -118,7 +123,9 @@ fn what_may_not_be_read_is_said_once_and_read_from_its_start_when_it_may() {
         return;
     }
     let ground = Ground::new();
-    let allow = |path: &std::path::Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let allow = |path: &std::path::Path, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap()
+    };
     allow(ground.root.path(), 0o755);
     fs::create_dir(ground.state()).unwrap();
     std::os::unix::fs::chown(ground.state(), Some(65534), Some(65534)).unwrap();

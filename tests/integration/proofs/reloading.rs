@@ -41,7 +41,10 @@ fn break_it(root: &Path, dice: &mut Dice) {
         2 => fs::remove_file(&configuration).unwrap(),
         3 => fs::write(&configuration, text.replace("start: beginning", "start: middle")).unwrap(),
         4 => fs::write(&overlay, b"schema: \xff\xfe\n").unwrap(),
-        5 => fs::write(&overlay, fs::read_to_string(&overlay).unwrap() + "  - {id: MDRM-501, severity: bad}\n").unwrap(),
+        5 => {
+            fs::write(&overlay, fs::read_to_string(&overlay).unwrap() + "  - {id: MDRM-501, severity: bad}\n")
+                .unwrap()
+        }
         _ => fs::remove_dir_all(root.join("rules")).unwrap(),
     }
 }
@@ -89,7 +92,9 @@ fn reloads_under_load_lose_nothing_and_a_broken_one_keeps_the_old_rules() {
             });
             let series = |of: &str| {
                 sheet.series.keys().any(|series| {
-                    series.starts_with("faultline_code_info") && series.contains("\"MDRM-501\"") && series.contains(of)
+                    series.starts_with("faultline_code_info")
+                        && series.contains("\"MDRM-501\"")
+                        && series.contains(of)
                 })
             };
             // An attribute of what was counted: there is none before the first line with it.

@@ -65,7 +65,9 @@ fn a_new_file_with_the_inode_of_an_old_one_is_read_from_its_start() {
         }
     }
     let life = life.unwrap();
-    wait_until(&life.address(), "all is counted", |sheet| sheet.sum("faultline_lines_total", "") >= noted.lines);
+    wait_until(&life.address(), "all is counted", |sheet| {
+        sheet.sum("faultline_lines_total", "") >= noted.lines
+    });
     let sheet = next_commits(&life.address(), 3);
     say(&format!(
         "proof inode reuse: {} files deleted and made anew, {reused} with the same inode, {restarts} restarts, {:.0} s",

@@ -51,7 +51,8 @@ impl Sheet {
     /// The sum over all series of a metric that hold `label`.
     pub fn sum(&self, name: &str, label: &str) -> u64 {
         let all = self.series.iter().filter(|(series, _)| {
-            series.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('{')) && series.contains(label)
+            series.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('{'))
+                && series.contains(label)
         });
         all.map(|(_, value)| *value as u64).sum()
     }
@@ -60,7 +61,9 @@ impl Sheet {
     pub fn by(&self, name: &str, label: &str) -> BTreeMap<String, u64> {
         let mut found = BTreeMap::new();
         for (series, value) in &self.series {
-            let Some(labels) = series.strip_prefix(name).and_then(|rest| rest.strip_prefix('{')) else { continue };
+            let Some(labels) = series.strip_prefix(name).and_then(|rest| rest.strip_prefix('{')) else {
+                continue;
+            };
             let of = labels.split_once(&format!("{label}=\"")).and_then(|(_, rest)| rest.split('"').next());
             if *value > 0.0 {
                 *found.entry(of.unwrap().to_owned()).or_default() += *value as u64;
@@ -205,7 +208,9 @@ impl Reader {
                 if let Some(at) = address.get() {
                     match ask(&at, "/metrics", headers) {
                         Ok((200, body)) => report.take(&Sheet::parse(&body), kind),
-                        Ok((status, _)) => report.troubles.push(format!("a scrape was answered with {status}")),
+                        Ok((status, _)) => {
+                            report.troubles.push(format!("a scrape was answered with {status}"))
+                        }
                         Err(_) => report.failed += 1,
                     }
                 }

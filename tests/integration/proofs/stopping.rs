@@ -67,5 +67,9 @@ fn assert_state_agrees(ground: &Ground, stop: usize) {
     let positions = export["positions"].as_array().unwrap();
     let before: u64 = positions.iter().map(|position| number(position, "offset")).sum();
     let source = &export["sources"][0];
-    assert_eq!((number(source, "bytes"), number(source, "lost_bytes")), (before, 0), "stop {stop}: {positions:#?}");
+    assert_eq!(
+        (number(source, "bytes"), number(source, "lost_bytes")),
+        (before, 0),
+        "stop {stop}: {positions:#?}"
+    );
 }

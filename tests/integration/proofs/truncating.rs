@@ -64,7 +64,8 @@ fn what_a_truncation_takes_is_counted_to_the_byte_where_it_was_seen() {
         text += &format!("  - {{file: 'logs/f{file}.log', name: f{file}, start: beginning}}\n");
     }
     fs::write(&configuration, text).unwrap();
-    let mut files: Vec<File> = (0..AT_ONCE).map(|file| appending(&ground.log(&format!("f{file}.log")))).collect();
+    let mut files: Vec<File> =
+        (0..AT_ONCE).map(|file| appending(&ground.log(&format!("f{file}.log")))).collect();
     let state = ground.state();
     let args = ["--config.file", configuration.to_str().unwrap(), "--state.dir", state.to_str().unwrap()];
     let address = Address::default();
@@ -77,7 +78,9 @@ fn what_a_truncation_takes_is_counted_to_the_byte_where_it_was_seen() {
     let begun = Instant::now();
     for round in 0..rounds {
         let mut some = |dice: &mut crate::sim::dice::Dice, most: u64| -> String {
-            (0..1 + dice.below(most)).map(|_| lines.line(dice.below(1 << 40), 0, dice.below(CODES.len() as u64) as usize)).collect()
+            (0..1 + dice.below(most))
+                .map(|_| lines.line(dice.below(1 << 40), 0, dice.below(CODES.len() as u64) as usize))
+                .collect()
         };
         let gaps: Vec<Gap> = files.iter().map(|_| *dice.pick(&GAPS)).collect();
         for (file, account) in files.iter_mut().zip(&mut accounts) {
@@ -129,10 +132,17 @@ fn what_a_truncation_takes_is_counted_to_the_byte_where_it_was_seen() {
             let lost = of_source(&sheet, "faultline_source_lost_bytes_total", number);
             let accounted = counted + lost + account.unknown;
             let all = account.written + account.lost + account.open;
-            let what = format!("round {round}, f{number}, {:?}: counted {counted}, lost {lost}, {account:?}", gaps[number]);
+            let what = format!(
+                "round {round}, f{number}, {:?}: counted {counted}, lost {lost}, {account:?}",
+                gaps[number]
+            );
             assert!(accounted <= all, "twice: {what}");
             // In one piece behind the last look, or known in full.
-            assert!(all - accounted == 0 || all - accounted == pieces[number], "{} are missing: {what}", all - accounted);
+            assert!(
+                all - accounted == 0 || all - accounted == pieces[number],
+                "{} are missing: {what}",
+                all - accounted
+            );
             if all > accounted {
                 unknown.0 += 1;
                 unknown.1 += pieces[number];

@@ -121,7 +121,8 @@ impl Writer {
         match self.rotation {
             Rotation::Cascade => {
                 for older in (1..self.generations).rev() {
-                    fs::rename(self.named(&format!(".{older}")), self.named(&format!(".{}", older + 1))).unwrap();
+                    fs::rename(self.named(&format!(".{older}")), self.named(&format!(".{}", older + 1)))
+                        .unwrap();
                 }
                 self.rename(".1");
             }
