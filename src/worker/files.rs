@@ -128,6 +128,9 @@ impl Sink for Lanes {
     }
 }
 
+/// With very many files behind, so long is read before a look at names, and at whether to stop.
+const READ_WITHIN: Duration = Duration::from_millis(100);
+
 pub struct FilesWorker {
     tail: Tail<Lanes>,
     lanes: Lanes,
@@ -190,7 +193,8 @@ impl FilesWorker {
             if let Some(wake) = &mut self.wake {
                 wake.watch(self.tail.directories());
             }
-            let has_more = self.tail.read_some(&mut block, &self.clock, next_tick, &mut self.lanes);
+            let until = next_tick.min(now.steady + READ_WITHIN);
+            let has_more = self.tail.read_some(&mut block, &self.clock, until, &mut self.lanes);
             let now = (self.clock)();
             self.tail.settle(now, &mut self.lanes);
             if now.steady >= next_tick {
@@ -198,7 +202,9 @@ impl FilesWorker {
                 next_tick = now.steady + self.tick_interval;
             }
             if stop.is_asked() {
-                let until = *stop_at.get_or_insert(now.steady + STOP_GRACE);
+                // What is left is read in the next life, where there is one that knows the position.
+                let grace = if self.is_forgetful { STOP_GRACE } else { Duration::ZERO };
+                let until = *stop_at.get_or_insert(now.steady + grace);
                 if !has_more || now.steady >= until {
                     return self.end(now);
                 }

@@ -23,6 +23,7 @@ mod prometheus;
 mod reload;
 mod sim;
 mod tailing;
+mod proofs;
 
 #[path = "../fuzz/chunks.rs"]
 mod fuzz;

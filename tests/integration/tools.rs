@@ -14,7 +14,7 @@ pub fn has(test: &str, program: &str) -> bool {
     }
 }
 
-fn skip(test: &str, reason: &str) {
+pub fn skip(test: &str, reason: &str) {
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{test}: {reason}");
     // Not with eprintln!, which the test harness keeps to itself.
     writeln!(std::io::stderr(), "SKIPPED {test}: {reason}").expect("stderr is open");

@@ -35,7 +35,7 @@ use super::paths::Paths;
 use crate::event::{LossReason, Mark, Millis, SkipReason};
 use crate::world::{Clock, FileId, Files, Moment};
 use followed::{Followed, Life, Look};
-use newcomer::Waiting;
+use newcomer::{Heads, Waiting};
 
 pub use claims::Claims;
 pub use position::{Position, Stage, prefix as marks_prefix};
@@ -139,6 +139,8 @@ pub struct Tail<S: Sink> {
     holder: usize,
     followed: BTreeMap<u64, Followed<S::Lane>>,
     by_id: HashMap<FileId, u64>,
+    /// The heads of one family's files, as long as nothing is read.
+    heads: Option<(PathBuf, Heads)>,
     /// Who has a path now.
     by_path: HashMap<PathBuf, u64>,
     families: HashMap<PathBuf, Family>,
@@ -180,6 +182,8 @@ pub struct Tail<S: Sink> {
     /// As it was set, or less while the system has no more.
     open_files_max: usize,
     directories: Vec<PathBuf>,
+    /// When a directory had changed last as its names were looked at, where that is certain. Nanoseconds since 1970.
+    listed: HashMap<PathBuf, Option<i64>>,
     complained: HashSet<PathBuf>,
     last_read: Option<Millis>,
 }
@@ -202,6 +206,7 @@ impl<S: Sink> Tail<S> {
             holder,
             followed: BTreeMap::new(),
             by_id: HashMap::new(),
+            heads: None,
             by_path: HashMap::new(),
             families: HashMap::new(),
             waiting: HashMap::new(),
@@ -228,6 +233,7 @@ impl<S: Sink> Tail<S> {
             opened_since: 0,
             open_files_max: setting.open_files_max,
             directories: Vec::new(),
+            listed: HashMap::new(),
             complained: HashSet::new(),
             last_read: None,
             setting,

@@ -5,6 +5,7 @@
 //! copy when the original was cut off (`turn`), in the compressed file when the plain one is gone, in the new file
 //! when an editor replaced the old one.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -56,6 +57,9 @@ struct Newcomer {
     head: Vec<u8>,
     packing: Packing,
 }
+
+/// Files by their heads, shorter ones first.
+pub(super) type Heads = BTreeMap<Head, Vec<u64>>;
 
 impl<S: Sink> Tail<S> {
     /// A file at one of the paths of the source.
@@ -129,7 +133,7 @@ impl<S: Sink> Tail<S> {
 
     /// The base path of the family that a path belongs to by its name: one that is known, or that the source could have.
     /// Its own where there is none.
-    fn base_of(&self, path: &Path) -> PathBuf {
+    pub(super) fn base_of(&self, path: &Path) -> PathBuf {
         let Some(name) = path.file_name() else { return path.to_owned() };
         let bases: Vec<PathBuf> =
             family::bases_of(name).into_iter().map(|base| path.with_file_name(base)).collect();
@@ -249,13 +253,12 @@ impl<S: Sink> Tail<S> {
             || now.steady.saturating_sub(waiting.since) >= SETTLED_AFTER
     }
 
-    fn plain_kin(&self, newcomer: &Newcomer) -> io::Result<Kin> {
+    fn plain_kin(&mut self, newcomer: &Newcomer) -> io::Result<Kin> {
         let len = newcomer.stat.len;
-        for number in self.generations(&newcomer.base).into_iter().rev() {
+        for number in self.beginning_like(newcomer) {
             let file = &self.followed[&number];
             let check = file.latest_check();
             if !file.is_packed()
-                && file.head.len > 0
                 && len >= check.at
                 && is_born_behind(newcomer, file) != Some(false)
                 && file.head.is_of(&newcomer.head)
@@ -269,12 +272,41 @@ impl<S: Sink> Tail<S> {
         Ok(if is_part { Kin::Unfinished } else { Kin::Nobodys })
     }
 
+    /// Generations of the family that have the newcomer's head, the youngest first. With thousands of generations, and
+    /// thousands of newcomers, not each is compared with each.
+    fn beginning_like(&mut self, newcomer: &Newcomer) -> Vec<u64> {
+        if self.heads.as_ref().is_none_or(|(base, _)| *base != newcomer.base) {
+            let mut heads = Heads::default();
+            for number in self.generations(&newcomer.base) {
+                heads.entry(self.followed[&number].head).or_default().push(number);
+            }
+            self.heads = Some((newcomer.base.clone(), heads));
+        }
+        let Some((_, heads)) = &self.heads else { return Vec::new() };
+        let mut numbers: Vec<u64> = Vec::new();
+        let mut len = 0;
+        while let Some((next, _)) = heads.range(Head::shortest_from(len + 1)..).next() {
+            len = next.len;
+            if usize::from(len) > newcomer.head.len() {
+                break;
+            }
+            let head = Head::of(&newcomer.head[..len.into()]);
+            numbers.extend(heads.get(&head).into_iter().flatten());
+        }
+        numbers.sort_unstable_by(|one, other| other.cmp(one));
+        numbers
+    }
+
     /// The file of which the newcomer holds a first part.
     fn copied_so_far(&self, newcomer: &Newcomer) -> io::Result<Option<u64>> {
+        let head = Head::of(&newcomer.head);
         for number in self.generations(&newcomer.base).into_iter().rev() {
             let file = &self.followed[&number];
             let order = is_born_behind(newcomer, file);
             if file.is_packed() || !file.is_live() || newcomer.stat.len == 0 || order == Some(false) {
+                continue;
+            }
+            if file.head.len > 0 && file.head.agrees(&head) == Some(false) {
                 continue;
             }
             let is_part = match self.holds_first_part(file, newcomer)? {
@@ -469,6 +501,9 @@ impl<S: Sink> Tail<S> {
         }
         file.scan = self.scans;
         let life = if file.life == Life::Done { Life::Done } else { life };
+        if let Some((_, heads)) = self.heads.as_mut().filter(|(of, _)| *of == base) {
+            heads.entry(file.head).or_default().push(number);
+        }
         let family = self.families.entry(base).or_default();
         family.is_due |= self.since.is_some();
         family.generations.insert(number);

@@ -12,7 +12,7 @@ use crate::world::File;
 pub const PRINT_BYTES: usize = 256;
 
 /// The digest of the bytes from `at - len` to `at`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Print {
     pub at: u64,
     pub len: u16,
@@ -49,7 +49,7 @@ impl Print {
 const RUNGS: [usize; 4] = [16, 32, 64, 128];
 
 /// The digest of a file's first bytes, at most [`PRINT_BYTES`], as far as they were read; and those of its beginnings.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Head {
     pub len: u16,
     digest: u64,
@@ -61,6 +61,20 @@ impl Head {
         let bytes = &bytes[..bytes.len().min(PRINT_BYTES)];
         let rungs = RUNGS.map(|rung| bytes.get(..rung).map_or(0, digest));
         Head { len: u16::try_from(bytes.len()).expect("a head is short"), digest: digest(bytes), rungs }
+    }
+
+    /// In the order of heads, no head of so many bytes or more stands before it.
+    pub fn shortest_from(len: u16) -> Head {
+        Head { len, ..Head::default() }
+    }
+
+    /// Whether the shorter one of two heads is a beginning of the other, as far as it can be told.
+    pub fn agrees(&self, other: &Head) -> Option<bool> {
+        if self.len == other.len {
+            return Some(self.digest == other.digest);
+        }
+        let rung = RUNGS.iter().rposition(|rung| *rung <= self.len.min(other.len).into())?;
+        Some(self.rungs[rung] == other.rungs[rung])
     }
 
     pub fn is_full(&self) -> bool {

@@ -28,6 +28,9 @@ const GHOSTS_MAX: usize = 4096;
 /// Beyond so many they are looked at again.
 const PASSED_OVER_MAX: usize = 65_536;
 
+/// For so long a directory's time of change does not say that it stayed the same. Nanoseconds.
+const FRESH_FOR: i64 = 2_000_000_000;
+
 impl<S: Sink> Tail<S> {
     /// Something happened at a path.
     pub(super) fn touched(&mut self, path: &Path, now: Moment) {
@@ -36,7 +39,8 @@ impl<S: Sink> Tail<S> {
                 Ok(stat) if stat.id == self.followed[&number].id => return self.refresh(number, &stat),
                 _ => {}
             },
-            None if !self.setting.paths.matches(path) => return,
+            // A generation that is new, or a copy before a truncation.
+            None if !self.setting.paths.matches(path) && self.base_of(path) == path => return,
             None => {}
         }
         self.next_scan = self.next_scan.min(self.scan_allowed_at.max(now.steady));
@@ -45,6 +49,7 @@ impl<S: Sink> Tail<S> {
     pub(super) fn scan(&mut self, now: Moment, sink: &mut S) {
         let began = (self.clock)().steady;
         self.scans += 1;
+        self.heads = None;
         self.unreadable.clear();
         let ready_before = self.ready.len();
         let others = self.see_who_stayed();
@@ -63,6 +68,7 @@ impl<S: Sink> Tail<S> {
             self.next_sweep = now.steady + SWEEP_EVERY;
             self.sweep(now);
         }
+        self.see_unknown_generations(now);
         self.look_at_families(now, sink);
         // Generations that were missed: the oldest one first.
         let followed = &self.followed;
@@ -322,6 +328,47 @@ impl<S: Sink> Tail<S> {
                 file.retry_at = None;
                 self.retrying.remove(&number);
                 self.enqueue(number);
+            }
+        }
+    }
+
+    /// A file may have come and been rotated away, or copied and cut off, between two walks, so that nothing that is
+    /// followed tells of it: its family is due where a name in a directory that changed says so.
+    fn see_unknown_generations(&mut self, now: Moment) {
+        let mut changed = Vec::new();
+        for directory in &self.directories {
+            let Ok(stat) = self.files.stat(directory) else { continue };
+            // A change soon after another one may leave the same time.
+            let is_fresh = stat.modified.saturating_add(FRESH_FOR) >= now.wall.0.saturating_mul(1_000_000);
+            let known = self.listed.insert(directory.clone(), (!is_fresh).then_some(stat.modified)).flatten();
+            if known != Some(stat.modified) {
+                changed.push(directory.clone());
+            }
+        }
+        if self.listed.len() > self.directories.len() {
+            let directories: HashSet<&PathBuf> = self.directories.iter().collect();
+            self.listed.retain(|directory, _| directories.contains(directory));
+        }
+        if changed.is_empty() {
+            return;
+        }
+        let known: HashSet<u64> = self.followed.values().map(|file| file.id.inode).collect();
+        for directory in changed {
+            for entry in self.files.list(&directory).unwrap_or_default() {
+                if known.contains(&entry.inode) {
+                    continue;
+                }
+                let path = directory.join(&entry.name);
+                let base = self.base_of(&path);
+                let Some(family) =
+                    self.families.get_mut(&base).filter(|family| base != path && !family.is_due)
+                else {
+                    continue;
+                };
+                let is_new = |stat: Stat| {
+                    stat.kind == Kind::Regular && self.passed_over.get(&stat.id) != Some(&Look::of(&stat))
+                };
+                family.is_due = self.files.stat(&path).is_ok_and(is_new);
             }
         }
     }

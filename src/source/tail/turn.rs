@@ -95,6 +95,7 @@ impl<S: Sink> Tail<S> {
     /// What the file was until now becomes a generation without a file, which waits for a copy to turn up; the file begins
     /// anew.
     fn split_off(&mut self, number: u64, now: Moment, sink: &mut S) -> u64 {
+        self.heads = None;
         let old = self.next_number;
         self.next_number += 1;
         let file = self.followed.get_mut(&number).expect("it was cut");

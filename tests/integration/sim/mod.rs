@@ -11,7 +11,7 @@
 //!
 //! Everything follows from the seed and the order of calls. `agree` holds the machine against the real file system.
 
-mod dice;
+pub mod dice;
 mod content;
 mod tree;
 mod crash;

@@ -7,4 +7,5 @@
 
 mod lines;
 mod random;
+mod unseen;
 mod cases;
