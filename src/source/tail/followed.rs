@@ -87,6 +87,8 @@ pub struct Followed<L> {
     pub is_head_due: bool,
     /// What unpacking found wrong was said.
     pub is_damaged: bool,
+    /// The scan that compared it with what was read of it.
+    pub verified: u64,
     /// The scan that saw it.
     pub scan: u64,
 }
@@ -131,6 +133,7 @@ impl<L> Followed<L> {
             is_head_due: false,
             is_damaged: false,
             is_cut: stage == Stage::Cut,
+            verified: 0,
             scan: 0,
         }
     }

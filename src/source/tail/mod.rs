@@ -261,7 +261,11 @@ impl<S: Sink> Tail<S> {
         family.generations.insert(position.number);
         let lane = sink.open(&position.path, (position.offset > 0).then_some(position.text));
         let file = Followed::resumed(position, lane);
-        self.by_id.insert(file.id, file.number);
+        // Of two with one number the one that was there last has it.
+        let known = self.by_id.entry(file.id).or_insert(file.number);
+        if *known < file.number {
+            *known = file.number;
+        }
         if file.life == Life::Here {
             self.by_path.insert(file.path.clone(), file.number);
         }

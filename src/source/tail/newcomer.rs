@@ -73,6 +73,12 @@ impl<S: Sink> Tail<S> {
             return;
         }
         let id = newcomer.stat.id;
+        if newcomer.base != newcomer.path {
+            self.verify(&newcomer.base.clone(), now, sink);
+            if self.by_id.contains_key(&id) {
+                return;
+            }
+        }
         let kin = match self.replaced_by(&newcomer) {
             Ok(Some(number)) => return self.continue_in(number, newcomer, Life::Here, now),
             Ok(None) => self.kin(&newcomer, now),
@@ -116,6 +122,10 @@ impl<S: Sink> Tail<S> {
             return;
         }
         let id = newcomer.stat.id;
+        self.verify(base, now, sink);
+        if self.by_id.contains_key(&id) {
+            return;
+        }
         let kin = self.kin(&newcomer, now);
         match kin.unwrap_or(Kin::Unfinished) {
             Kin::Unfinished => {

@@ -9,6 +9,7 @@ use super::family::is_generation;
 use super::followed::{Life, Look};
 use super::names::Names;
 use super::reader::Opened;
+use super::turn::nobodys_id;
 use super::{Sink, Tail};
 use crate::world::{Kind, Moment, Stat};
 
@@ -195,7 +196,10 @@ impl<S: Sink> Tail<S> {
         }
         self.by_id.remove(&id);
         self.claims.give_back(id, self.holder);
-        if file.is_live() {
+        let file = self.followed.get_mut(&number).expect("it was found by its id");
+        file.id = nobodys_id(number);
+        self.moved.insert(number);
+        if self.followed[&number].is_live() {
             self.lost_its_path(number);
             self.set_life(number, Life::Gone(now.steady));
         } else {
@@ -477,6 +481,7 @@ impl<S: Sink> Tail<S> {
 
     pub(super) fn forget(&mut self, number: u64) {
         let Some(file) = self.followed.remove(&number) else { return };
+        self.heads = None;
         if self.by_id.get(&file.id) == Some(&number) {
             self.by_id.remove(&file.id);
         }

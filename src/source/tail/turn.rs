@@ -2,7 +2,7 @@
 //! found nowhere is counted as lost.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::followed::{Followed, Life, Look};
 use super::names::Names;
@@ -53,6 +53,36 @@ impl<S: Sink> Tail<S> {
         }
         self.moved.insert(number);
         self.enqueue(number);
+    }
+
+    /// Makes sure that what holds a base path is what it was, before others are compared with it.
+    pub(super) fn verify(&mut self, base: &Path, now: Moment, sink: &mut S) {
+        let Some(&number) = self.by_path.get(base) else { return };
+        let scans = self.scans;
+        let file = self.followed.get_mut(&number).expect("it has the path");
+        let is_due = file.life == Life::Here && !file.is_packed() && file.read > 0;
+        if !is_due || std::mem::replace(&mut file.verified, scans) == scans {
+            return;
+        }
+        let opened = match &file.opened {
+            Some(opened) => Some(opened.file.clone()),
+            None => Opened::open(&*self.files, &file.path).ok().flatten().map(|(opened, _)| opened.file),
+        };
+        let Some((opened, stat)) = opened.and_then(|file| file.stat().ok().map(|stat| (file, stat))) else {
+            return;
+        };
+        if stat.id != file.id {
+            return;
+        }
+        let check = file.latest_check();
+        let is_same = || Ok::<_, io::Error>(file.head.is_in(&*opened)? && check.is_in(&*opened)?);
+        let cut = match stat.len < file.read {
+            true => Cut::Shorter,
+            // Who cannot be compared stays what it was.
+            false if is_same().unwrap_or(true) => return,
+            false => Cut::Replaced,
+        };
+        self.cut(number, cut, now, sink);
     }
 
     /// A file that keeps its head and was only made shorter goes on at its new end. What was cut off is gone.
@@ -157,6 +187,7 @@ impl<S: Sink> Tail<S> {
     /// The copy is read on where the file was read up to, with what its lane holds; the file is left with an empty one
     /// and nothing to read.
     pub(super) fn hand_over(&mut self, number: u64, copy: u64, now: Moment, sink: &mut S) {
+        self.heads = None;
         let fresh = sink.open(&self.followed[&copy].path, None);
         let file = self.followed.get_mut(&number).expect("it was cut or is gone");
         let lane = std::mem::replace(&mut file.lane, fresh);
@@ -195,7 +226,7 @@ impl<S: Sink> Tail<S> {
 }
 
 /// Of a generation that has no file any more.
-fn nobodys_id(number: u64) -> FileId {
+pub(super) fn nobodys_id(number: u64) -> FileId {
     FileId { device: u64::MAX, inode: number, born: None }
 }
 
