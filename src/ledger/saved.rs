@@ -118,6 +118,7 @@ pub(super) struct SavedSource {
     pub birth: SavedBirth,
     pub counts: SavedCounts,
     pub last_event: Option<i64>,
+    pub committed: Option<i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

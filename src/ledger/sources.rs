@@ -106,6 +106,7 @@ impl Sources {
             birth: SavedBirth::of(source.birth),
             counts: SavedCounts::of(&source.counts),
             last_event: millis(source.last_event),
+            committed: millis(source.committed),
         });
         rows.collect()
     }
@@ -115,6 +116,7 @@ impl Sources {
             let mut source = Source::new(&saved.name, saved.birth.birth());
             source.counts = saved.counts.counts();
             source.last_event = saved.last_event.map(Millis);
+            source.committed = saved.committed.map(Millis);
             (saved.name, source)
         });
         Sources { rows: rows.collect(), sources_max }

@@ -137,8 +137,9 @@ fn a_directory_that_two_names_lead_to_gives_what_either_is_asked_for() {
 fn what_is_in_the_way_is_told_and_the_rest_goes_on() {
     let dir = tree(&["open/x.log", "file", "folder/x.log"]);
     let name = |found: &Found| {
-        let of =
-            |(path, error): &(PathBuf, io::Error)| (inside(&dir, &[path.clone()])[0].clone(), error.kind());
+        let of = |(path, error): &(PathBuf, io::Error)| {
+            (inside(&dir, std::slice::from_ref(path))[0].clone(), error.kind())
+        };
         found.troubles.iter().map(of).collect::<Vec<_>>()
     };
     let found = paths(&dir, &["open/*.log", "missing/*.log", "file/*.log", "folder"], &[]).find(&Disk);

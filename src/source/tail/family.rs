@@ -3,6 +3,9 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::source::packing::Packing;
 
 /// Endings that a compressor adds. What it is in truth its first bytes say.
 const PACKED: [&[u8]; 5] = [b".gz", b".zst", b".zstd", b".bz2", b".xz"];
@@ -39,6 +42,15 @@ pub fn bases_of(name: &OsStr) -> Vec<OsString> {
         }
     }
     bases
+}
+
+/// What the name says of the packing.
+pub fn packing_of(path: &Path) -> Packing {
+    match path.extension().map(OsStr::as_encoded_bytes) {
+        Some(b"gz") => Packing::Gzip,
+        Some(b"zst" | b"zstd") => Packing::Zstd,
+        _ => Packing::Plain,
+    }
 }
 
 /// Whether the name says that a compressor made the file.

@@ -145,7 +145,7 @@ pub struct Tail<S: Sink> {
     by_path: HashMap<PathBuf, u64>,
     families: HashMap<PathBuf, Family>,
     /// Unknown files that are not told from copies yet.
-    waiting: HashMap<PathBuf, Waiting>,
+    waiting: HashMap<FileId, Waiting>,
     /// Files of families that are older than anything that could be missing.
     passed_over: HashMap<FileId, Look>,
     ready: VecDeque<u64>,

@@ -29,8 +29,10 @@ const COMPARED_MAX: u64 = 1 << 20;
 const LINE_BACK_MAX: u64 = 1 << 20;
 
 /// A file that is not told from a copy yet.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Waiting {
+    /// Of its family.
+    pub base: PathBuf,
     look: Look,
     since: Duration,
     /// That saw it last.
@@ -66,7 +68,8 @@ impl<S: Sink> Tail<S> {
     pub(super) fn newcomer(&mut self, path: PathBuf, stat: Stat, now: Moment, sink: &mut S) {
         let base = self.base_of(&path);
         let was_unreadable = self.was_unreadable.contains(&path);
-        let is_first = self.is_first_scan || self.waiting.get(&path).is_some_and(|waiting| waiting.is_first);
+        let is_first =
+            self.is_first_scan || self.waiting.get(&stat.id).is_some_and(|waiting| waiting.is_first);
         let Some(newcomer) = self.opened_newcomer(path, base, &stat) else { return };
         if !self.claims.take(newcomer.stat.id, self.holder) {
             self.complain(&newcomer.path, format_args!("is read by another source already"));
@@ -165,7 +168,11 @@ impl<S: Sink> Tail<S> {
                 None
             }
             Ok(Some((head, opened, stat))) => {
-                let packing = Packing::recognise(&head);
+                let packing = match Packing::recognise(&head) {
+                    // Too little to say: what it is named after is being written.
+                    Packing::Plain if head.len() < 4 => family::packing_of(&path),
+                    packing => packing,
+                };
                 Some(Newcomer { path, base, stat, opened, head, packing })
             }
             Ok(None) => None,
@@ -238,7 +245,7 @@ impl<S: Sink> Tail<S> {
             _ => newcomer.packing != Packing::Plain,
         };
         if !is_in_the_making || self.is_settled(newcomer, now) {
-            self.waiting.remove(&newcomer.path);
+            self.waiting.remove(&newcomer.stat.id);
             return Ok(match kin {
                 // As much of a copy as there will ever be.
                 Kin::Unfinished => self.copied_so_far(newcomer)?.map_or(Kin::Nobodys, Kin::Of),
@@ -253,8 +260,9 @@ impl<S: Sink> Tail<S> {
     /// Whether the file was the same for a while.
     fn is_settled(&mut self, newcomer: &Newcomer, now: Moment) -> bool {
         let look = Look::of(&newcomer.stat);
-        let fresh = Waiting { look, since: now.steady, scan: self.scans, is_first: self.is_first_scan };
-        let waiting = self.waiting.entry(newcomer.path.clone()).or_insert(fresh);
+        let base = newcomer.base.clone();
+        let fresh = Waiting { base, look, since: now.steady, scan: self.scans, is_first: self.is_first_scan };
+        let waiting = self.waiting.entry(newcomer.stat.id).or_insert_with(|| fresh.clone());
         waiting.scan = self.scans;
         if waiting.look != look {
             *waiting = Waiting { is_first: waiting.is_first, ..fresh };

@@ -374,7 +374,10 @@ impl<S: Sink> Tail<S> {
         for number in self.gone.iter().copied().collect::<Vec<_>>() {
             let file = &self.followed[&number];
             let Life::Gone(since) = file.life else { continue };
-            let is_waiting = file.is_ready || file.retry_at.is_some();
+            // A file that may have its bytes is not told from others yet.
+            let may_go_on =
+                || file.behind() > 0 && self.waiting.values().any(|waiting| waiting.base == file.base);
+            let is_waiting = file.is_ready || file.retry_at.is_some() || may_go_on();
             if !is_waiting && silent_for(since.max(file.last_bytes)) >= self.setting.rotate_wait {
                 self.finish(number, now, sink);
             }

@@ -98,6 +98,10 @@ impl<S: Sink> Tail<S> {
             );
         }
         self.directories = found.directories;
+        if self.is_first_scan && found.files.is_empty() {
+            let source = PathBuf::from(&self.setting.source);
+            self.complain(&source, format_args!("matches no file; files that appear are read"));
+        }
         let mut others = Vec::new();
         for path in found.files {
             let stat = match self.files.stat(&path) {
