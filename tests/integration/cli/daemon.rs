@@ -89,8 +89,8 @@ fn files_are_read_from_where_it_is_said_and_followed_and_standard_input_is_not()
 fn one_missing_file_beside_others_is_said_and_looked_for() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut daemon = Running::daemon(&["--input", "/nowhere/a.log", "--input", log.path().to_str().unwrap()]);
-    daemon.wait_for("/nowhere");
     daemon.address();
+    daemon.wait_for("/nowhere");
     daemon.signal("-TERM");
     assert_eq!(daemon.exit_code(), Some(0));
 }

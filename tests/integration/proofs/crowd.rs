@@ -23,6 +23,7 @@ fn life(ground: &Ground, address: &Address) -> Life {
 }
 
 #[test]
+#[ignore = "runs alone; tests/all.sh does it"]
 fn all_of_many_files_are_counted_with_few_descriptors_little_memory_and_nearly_no_work_when_idle() {
     let files = figure("FILES", 50_000);
     let active = files / 5;

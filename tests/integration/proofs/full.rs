@@ -44,6 +44,7 @@ impl Drop for Mount {
 }
 
 #[test]
+#[ignore = "runs alone; tests/all.sh does it"]
 fn with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afterwards() {
     const SELF: &str = "with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afterwards";
     let ground = Ground::new();

@@ -31,6 +31,7 @@ fn starting_with(said: &[String], text: &str) -> usize {
 }
 
 #[test]
+#[ignore = "runs alone; tests/all.sh does it"]
 fn a_glob_that_matches_nothing_is_said_once_and_looked_at_again() {
     let ground = Ground::new();
     let life = Life::start(&ground.args("later/*.log"));
@@ -45,6 +46,7 @@ fn a_glob_that_matches_nothing_is_said_once_and_looked_at_again() {
 }
 
 #[test]
+#[ignore = "runs alone; tests/all.sh does it"]
 fn pipes_loops_and_directories_in_a_glob_are_passed_over_and_named() {
     let ground = Ground::new();
     assert!(Command::new("mkfifo").arg(ground.log("pipe.log")).status().unwrap().success());
@@ -75,6 +77,7 @@ fn pipes_loops_and_directories_in_a_glob_are_passed_over_and_named() {
 }
 
 #[test]
+#[ignore = "runs alone; tests/all.sh does it"]
 fn names_of_any_bytes_are_read_and_found_again() {
     let ground = Ground::new();
     let long = [b'x'; 251];
@@ -113,6 +116,7 @@ fn names_of_any_bytes_are_read_and_found_again() {
 
 /// Root may read everything, so that the daemon is somebody else here.
 #[test]
+#[ignore = "runs alone; tests/all.sh does it"]
 fn what_may_not_be_read_is_said_once_and_read_from_its_start_when_it_may() {
     const SELF: &str = "what_may_not_be_read_is_said_once_and_read_from_its_start_when_it_may";
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");

@@ -15,6 +15,7 @@ use super::{Ground, dice, figure, say};
 const AT_ONCE: usize = 50;
 
 #[test]
+#[ignore = "runs alone; tests/all.sh does it"]
 fn a_new_file_with_the_inode_of_an_old_one_is_read_from_its_start() {
     let rounds = figure("INODES", 5_000).div_ceil(AT_ONCE);
     let mut dice = dice(3);

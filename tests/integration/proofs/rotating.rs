@@ -14,6 +14,7 @@ const A_SECOND: u32 = 1_000;
 const KEPT: Duration = Duration::from_secs(10);
 
 #[test]
+#[ignore = "runs alone; tests/all.sh does it"]
 fn a_thousand_generations_a_second_are_read_each_once() {
     let seconds = figure("SECONDS", 60);
     let mut dice = dice(2);

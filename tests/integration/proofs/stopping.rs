@@ -9,6 +9,7 @@ use super::{Ground, dice, figure, say};
 use crate::cli::process::run_without_input;
 
 #[test]
+#[ignore = "runs alone; tests/all.sh does it"]
 fn after_each_sigterm_counts_and_positions_agree_and_it_was_gone_within_two_seconds() {
     let stops = figure("STOPS", 200);
     let mut dice = dice(5);

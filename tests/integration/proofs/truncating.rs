@@ -54,6 +54,7 @@ fn of_source(sheet: &Sheet, name: &str, file: usize) -> u64 {
 }
 
 #[test]
+#[ignore = "runs alone; tests/all.sh does it"]
 fn what_a_truncation_takes_is_counted_to_the_byte_where_it_was_seen() {
     let rounds = figure("TRUNCATIONS", 500).div_ceil(AT_ONCE);
     let mut dice = dice(4);
