@@ -98,7 +98,7 @@ impl<S: Sink> Tail<S> {
             );
         }
         self.directories = found.directories;
-        if self.is_first_scan && found.files.is_empty() {
+        if self.is_first_scan && found.files.is_empty() && found.troubles.is_empty() {
             let source = PathBuf::from(&self.setting.source);
             self.complain(&source, format_args!("matches no file; files that appear are read"));
         }
@@ -177,6 +177,10 @@ impl<S: Sink> Tail<S> {
         let file = &self.followed[&number];
         if file.opened.is_some() || file.is_packed() {
             return true;
+        }
+        if file.head.len == 0 {
+            // Nothing of it was read: there is only its time of birth to go by.
+            return stat.id.born.is_some();
         }
         let check = file.latest_check();
         let holds = |opened: &Opened| {
