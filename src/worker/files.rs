@@ -1,6 +1,6 @@
 //! The worker of a source of files: one thread, one pipeline, a lane of its own for each file.
 //!
-//! It looks, reads, settles and, on every tick, hands over one [`Delta`](crate::event::Delta) in which the counts and
+//! It looks, reads, settles and, on every tick, hands over one [`Delta`] in which the counts and
 //! the positions of the files belong together. What a file's lane still holds is not counted, and its position stays
 //! before it.
 
