@@ -5,7 +5,7 @@
 //! line has a number that all tools are told to keep: as tenant here, as label in mtail, as text in the file that rsyslog
 //! writes. What is in none of them is lost, what is there n times is doubled n - 1 times. mtail forgets its counts when it
 //! ends; for it those of the last scrape count, one before it is stopped and one a second where it is killed.
-//! `cargo test --bench rotation` plays a tenth with faultline alone, as CI does. Either way faultline has to be exact, but
+//! `cargo test --bench rotation` plays a tenth with faultline alone. Either way faultline has to be exact, but
 //! for lines that were in no file any more when it could have read them.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
