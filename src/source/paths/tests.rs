@@ -1,3 +1,5 @@
+//! Globs against real directories: what `find` finds is what walking everything and asking `matches` gives.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
