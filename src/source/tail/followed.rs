@@ -174,7 +174,9 @@ impl<L> Followed<L> {
             modified: self.seen.modified,
             stage: match self.life {
                 // Once is enough for a compressed file.
-                Life::Here if self.is_packed() && self.ended_at == Some(self.seen) => Stage::Done,
+                Life::Here if self.is_packed() && pending == 0 && self.ended_at == Some(self.seen) => {
+                    Stage::Done
+                }
                 Life::Gone(_) if self.is_cut => Stage::Cut,
                 Life::Here if self.renamed_at.is_some() => Stage::Renamed,
                 Life::Here | Life::Gone(_) => Stage::Open,

@@ -36,6 +36,7 @@ use crate::event::{LossReason, Mark, Millis, SkipReason};
 use crate::world::{Clock, FileId, Files, Moment};
 use followed::{Followed, Life, Look};
 use newcomer::{Heads, Waiting};
+use print::Print;
 
 pub use claims::Claims;
 pub use position::{Position, Stage, prefix as marks_prefix};
@@ -146,6 +147,8 @@ pub struct Tail<S: Sink> {
     families: HashMap<PathBuf, Family>,
     /// Unknown files that are not told from copies yet.
     waiting: HashMap<FileId, Waiting>,
+    /// Checks of generations that compressed files were found not to have.
+    unlike: HashMap<FileId, Vec<Print>>,
     /// Files of families that are older than anything that could be missing.
     passed_over: HashMap<FileId, Look>,
     ready: VecDeque<u64>,
@@ -210,6 +213,7 @@ impl<S: Sink> Tail<S> {
             by_path: HashMap::new(),
             families: HashMap::new(),
             waiting: HashMap::new(),
+            unlike: HashMap::new(),
             passed_over: HashMap::new(),
             ready: VecDeque::new(),
             gone: BTreeSet::new(),

@@ -39,6 +39,8 @@ pub(super) struct Waiting {
     pub scan: u64,
     /// The first scan of a start saw it.
     is_first: bool,
+    /// The file whose first part it was when it was compared last.
+    pub part_of: Option<u64>,
 }
 
 /// Whose bytes an unknown file has.
@@ -46,6 +48,8 @@ enum Kin {
     Nobodys,
     /// Not to be said yet.
     Unfinished,
+    /// It holds a first part of this one.
+    PartOf(u64),
     /// The same as this one as far as that was read.
     Of(u64),
 }
@@ -94,7 +98,7 @@ impl<S: Sink> Tail<S> {
             Kin::Unfinished
         });
         match kin {
-            Kin::Unfinished => self.claims.give_back(id, self.holder),
+            Kin::Unfinished | Kin::PartOf(_) => self.claims.give_back(id, self.holder),
             Kin::Of(number) => self.copy_of(number, newcomer, Life::Here, now, sink),
             Kin::Nobodys => {
                 let is_old = is_first && !was_unreadable;
@@ -131,7 +135,7 @@ impl<S: Sink> Tail<S> {
         }
         let kin = self.kin(&newcomer, now);
         match kin.unwrap_or(Kin::Unfinished) {
-            Kin::Unfinished => {
+            Kin::Unfinished | Kin::PartOf(_) => {
                 self.claims.give_back(id, self.holder);
                 self.families.entry(base.to_owned()).or_default().is_due = true;
             }
@@ -240,15 +244,18 @@ impl<S: Sink> Tail<S> {
             Packing::Plain => self.plain_kin(newcomer)?,
             _ => self.packed_kin(newcomer)?,
         };
-        let is_in_the_making = match kin {
-            Kin::Unfinished => true,
-            _ => newcomer.packing != Packing::Plain,
+        let part_of = match kin {
+            Kin::PartOf(number) => Some(number),
+            _ => None,
         };
-        if !is_in_the_making || self.is_settled(newcomer, now) {
+        let is_in_the_making =
+            matches!(kin, Kin::Unfinished | Kin::PartOf(_)) || newcomer.packing != Packing::Plain;
+        if !is_in_the_making || self.is_settled(newcomer, part_of, now) {
             self.waiting.remove(&newcomer.stat.id);
             return Ok(match kin {
                 // As much of a copy as there will ever be.
-                Kin::Unfinished => self.copied_so_far(newcomer)?.map_or(Kin::Nobodys, Kin::Of),
+                Kin::PartOf(number) => Kin::Of(number),
+                Kin::Unfinished => Kin::Nobodys,
                 kin => kin,
             });
         }
@@ -258,12 +265,13 @@ impl<S: Sink> Tail<S> {
     }
 
     /// Whether the file was the same for a while.
-    fn is_settled(&mut self, newcomer: &Newcomer, now: Moment) -> bool {
+    fn is_settled(&mut self, newcomer: &Newcomer, part_of: Option<u64>, now: Moment) -> bool {
         let look = Look::of(&newcomer.stat);
         let base = newcomer.base.clone();
-        let fresh = Waiting { base, look, since: now.steady, scan: self.scans, is_first: self.is_first_scan };
+        let (scan, is_first) = (self.scans, self.is_first_scan);
+        let fresh = Waiting { base, look, since: now.steady, scan, is_first, part_of };
         let waiting = self.waiting.entry(newcomer.stat.id).or_insert_with(|| fresh.clone());
-        waiting.scan = self.scans;
+        (waiting.scan, waiting.part_of) = (scan, part_of);
         if waiting.look != look {
             *waiting = Waiting { is_first: waiting.is_first, ..fresh };
         }
@@ -279,18 +287,18 @@ impl<S: Sink> Tail<S> {
             if !file.is_packed()
                 && len >= check.at
                 && is_born_behind(newcomer, file) != Some(false)
-                && file.head.is_of(&newcomer.head)
                 && check.is_in(&*newcomer.opened.file)?
             {
                 return Ok(Kin::Of(number));
             }
         }
-        // Nothing stands in it yet, or less than in the file that it may become a copy of.
-        let is_part = len == 0 || self.copied_so_far(newcomer)?.is_some();
-        Ok(if is_part { Kin::Unfinished } else { Kin::Nobodys })
+        if len == 0 {
+            return Ok(Kin::Unfinished);
+        }
+        Ok(self.copied_so_far(newcomer)?.map_or(Kin::Nobodys, Kin::PartOf))
     }
 
-    /// Generations of the family that have the newcomer's head, the youngest first. With thousands of generations, and
+    /// Generations of the family that begin like the newcomer, the youngest first. With thousands of generations, and
     /// thousands of newcomers, not each is compared with each.
     fn beginning_like(&mut self, newcomer: &Newcomer) -> Vec<u64> {
         if self.heads.as_ref().is_none_or(|(base, _)| *base != newcomer.base) {
@@ -311,6 +319,12 @@ impl<S: Sink> Tail<S> {
             let head = Head::of(&newcomer.head[..len.into()]);
             numbers.extend(heads.get(&head).into_iter().flatten());
         }
+        // Of longer heads only what was read before the place may stand in it.
+        let head = Head::of(&newcomer.head);
+        let longer = heads.range(Head::shortest_from(head.len + 1)..);
+        let alike = longer.filter(|(other, _)| head.agrees(other) == Some(true));
+        let is_known = |number: &u64| self.followed[number].latest_check().len > 0;
+        numbers.extend(alike.flat_map(|(_, numbers)| numbers).copied().filter(is_known));
         numbers.sort_unstable_by(|one, other| other.cmp(one));
         numbers
     }
@@ -318,6 +332,7 @@ impl<S: Sink> Tail<S> {
     /// The file of which the newcomer holds a first part.
     fn copied_so_far(&self, newcomer: &Newcomer) -> io::Result<Option<u64>> {
         let head = Head::of(&newcomer.head);
+        let was_part_of = self.waiting.get(&newcomer.stat.id).and_then(|waiting| waiting.part_of);
         for number in self.generations(&newcomer.base).into_iter().rev() {
             let file = &self.followed[&number];
             let order = is_born_behind(newcomer, file);
@@ -331,8 +346,10 @@ impl<S: Sink> Tail<S> {
                 Some(holds) => holds,
                 // Cut off since. So little may stand in two files by chance: who was there first has to be known.
                 None => {
-                    newcomer.stat.len < file.read
-                        && file.head.agrees_with(&newcomer.head).unwrap_or(order == Some(true))
+                    was_part_of == Some(number)
+                        || file.head.len > 0
+                            && newcomer.stat.len <= file.read.max(file.known_len)
+                            && file.head.agrees_with(&newcomer.head).unwrap_or(order == Some(true))
                 }
             };
             if is_part {
@@ -372,34 +389,26 @@ impl<S: Sink> Tail<S> {
 
     /// Only the heads are compared; the check follows where reading gets there.
     fn packed_kin(&self, newcomer: &Newcomer) -> io::Result<Kin> {
-        let mut opened = Opened { file: newcomer.opened.file.clone(), unpacked: None };
-        let mut head = vec![0; PRINT_BYTES];
-        let mut filled = 0;
-        if opened.unpack(newcomer.packing, self.setting.expansion_ratio_max).is_ok() {
-            while filled < head.len() {
-                match opened.read_unpacked(&mut head[filled..]) {
-                    Ok(n) if n > 0 => filled += n,
-                    // Of the system, not of the stream.
-                    Err(error) if error.raw_os_error().is_some() => return Err(error),
-                    _ => break,
-                }
-            }
-        }
-        head.truncate(filled);
+        let head = newcomer.opened.unpacked_head(newcomer.packing, self.setting.expansion_ratio_max)?;
         let plain_name =
             newcomer.path.file_name().map(|name| family::without_packing(name.as_encoded_bytes()));
         let generations = self.generations(&newcomer.base);
+        let unlike = self.unlike.get(&newcomer.stat.id);
         let alike = generations.into_iter().rev().filter(|number| {
             let file = &self.followed[number];
-            file.head.len > 0 && file.head.agrees_with(&head) == Some(true)
+            let is_unlike = unlike.is_some_and(|unlike| unlike.contains(&file.check));
+            file.head.len > 0 && !is_unlike && file.head.agrees_with(&head) == Some(true)
         });
         // Of several the one that had this name without its ending.
         let is_named = |number: &u64| {
             self.followed[number].path.file_name().map(|name| name.as_encoded_bytes()) == plain_name
         };
         let mut alike: Vec<u64> = alike.collect();
-        // Those first of which something may be missing.
-        alike.sort_by_key(|number| !self.followed[number].is_live());
+        // Those first of which something may be missing, and those of which most is known.
+        alike.sort_by_key(|number| {
+            let file = &self.followed[number];
+            (!file.is_live(), std::cmp::Reverse(file.read))
+        });
         let named = alike.iter().copied().find(is_named);
         Ok(named.or(alike.first().copied()).map_or(Kin::Nobodys, Kin::Of))
     }
@@ -507,6 +516,14 @@ impl<S: Sink> Tail<S> {
             file.before = bytes_before(&*opened.file, file.read).unwrap_or_default();
             file.check = Print::ending_at(file.read, &file.before);
         }
+        if let Life::Copy(_) = life {
+            // It is known by it until it is read.
+            let unpacked = match packing {
+                Packing::Plain => Ok(head),
+                packing => opened.unpacked_head(packing, self.setting.expansion_ratio_max),
+            };
+            file.head = unpacked.map(|head| Head::of(&head)).unwrap_or_default();
+        }
         let behind = file.read < stat.len;
         // With many new ones at once, those that have a name to be opened by again wait without a descriptor.
         let has_room = self.open_counted + self.opened_since <= self.open_files_max;
@@ -530,6 +547,7 @@ impl<S: Sink> Tail<S> {
             self.by_path.insert(path.clone(), number);
         }
         self.was_unreadable.remove(&path);
+        self.unlike.remove(&stat.id);
         self.followed.insert(number, file);
         self.set_life(number, life);
         self.moved.insert(number);

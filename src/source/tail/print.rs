@@ -46,7 +46,7 @@ impl Print {
 }
 
 /// Shorter heads than the whole one, so that a file that holds less can be compared. Bytes.
-const RUNGS: [usize; 4] = [16, 32, 64, 128];
+const RUNGS: [usize; 5] = [8, 16, 32, 64, 128];
 
 /// The digest of a file's first bytes, at most [`PRINT_BYTES`], as far as they were read; and those of its beginnings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -86,6 +86,24 @@ impl Opened {
         Ok(head)
     }
 
+    /// The first bytes of what it unpacks to, as far as they can be had. Errors are the system's, not the stream's.
+    pub fn unpacked_head(&self, packing: Packing, ratio_max: u64) -> io::Result<Vec<u8>> {
+        let mut opened = Opened { file: self.file.clone(), unpacked: None };
+        let mut head = vec![0; PRINT_BYTES];
+        let mut filled = 0;
+        if opened.unpack(packing, ratio_max).is_ok() {
+            while filled < head.len() {
+                match opened.read_unpacked(&mut head[filled..]) {
+                    Ok(n) if n > 0 => filled += n,
+                    Err(error) if error.raw_os_error().is_some() => return Err(error),
+                    _ => break,
+                }
+            }
+        }
+        head.truncate(filled);
+        Ok(head)
+    }
+
     /// Begins to unpack from the start.
     pub fn unpack(&mut self, packing: Packing, ratio_max: u64) -> io::Result<()> {
         let at = At { file: self.file.clone(), offset: 0 };

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::followed::{Life, Look};
 use super::newcomer::bytes_before;
-use super::print::{Head, PRINT_BYTES, Print};
+use super::print::{PRINT_BYTES, Print};
 use super::reader::{Found, Opened, read_on};
 use super::turn::Cut;
 use super::{Sink, Tail};
 use crate::event::{LossReason, SkipReason};
 use crate::source::encoding::Text;
+use crate::source::packing::Packing;
 use crate::world::{Clock, Moment};
 
 /// One read of one file, the bytes of the check included.
@@ -230,7 +231,7 @@ impl<S: Sink> Tail<S> {
                 tail.extend_from_slice(&more[more.len().saturating_sub(PRINT_BYTES)..]);
                 let from = tail.len().saturating_sub(file.check.len.into());
                 if !file.check.is_of(&tail[from..]) {
-                    return self.is_another(number, sink);
+                    return self.is_another(number, now);
                 }
             }
             file.remember(old);
@@ -255,22 +256,18 @@ impl<S: Sink> Tail<S> {
         Turn::More
     }
 
-    /// The compressed file begins like the one that it seemed to be, and is another: all of it is new.
-    fn is_another(&mut self, number: u64, sink: &mut S) -> Turn {
+    /// The compressed file begins like the generation that it seemed to be, and is another: that one lost its file, and
+    /// this one is compared with the others.
+    fn is_another(&mut self, number: u64, now: Moment) -> Turn {
         let file = self.followed.get_mut(&number).expect("it was read");
-        // What the lane holds belongs to the other one.
-        let unfinished = sink.forget_unfinished(&mut file.lane);
-        sink.lost(LossReason::Deleted, unfinished + file.known_len.saturating_sub(file.read));
-        file.lane = sink.open(&file.path, None);
-        file.read = 0;
-        file.unpacked = 0;
-        file.known_len = 0;
-        (file.head, file.check) = (Head::default(), Print::default());
-        file.text = Text::Unknown;
-        file.before.clear();
+        self.unlike.entry(file.id).or_default().push(file.check);
         file.opened = None;
-        self.moved.insert(number);
-        Turn::More
+        file.before.clear();
+        file.packing = Packing::Plain;
+        file.seen.len = file.known_len.max(file.read);
+        self.lost_its_number(number, now);
+        self.next_scan = self.next_scan.min(self.scan_allowed_at);
+        Turn::Idle
     }
 
     fn end_of_packed(&mut self, number: u64, sink: &mut S) -> Turn {
@@ -427,13 +424,16 @@ impl<S: Sink> Tail<S> {
         file.ended_at = Some(file.seen);
         file.opened = None;
         file.before = Vec::new();
-        self.set_life(number, if is_deleted { Life::Ghost(now.steady) } else { Life::Done });
+        self.set_life(number, Life::Done);
         self.moved.insert(number);
         for copy in self.generations(&self.followed[&number].base) {
             if self.followed[&copy].life == Life::Copy(number) {
                 let is_here = self.setting.paths.matches(&self.followed[&copy].path);
                 self.copy_is_done(number, copy, if is_here { Life::Here } else { Life::Gone(now.steady) });
             }
+        }
+        if is_deleted {
+            self.becomes_ghost(number, now);
         }
     }
 

@@ -11,6 +11,7 @@ use super::names::Names;
 use super::reader::Opened;
 use super::turn::nobodys_id;
 use super::{Sink, Tail};
+use crate::source::packing::Packing;
 use crate::world::{Kind, Moment, Stat};
 
 /// A walk begins so long after the last one, unless something happens before.
@@ -37,7 +38,9 @@ impl<S: Sink> Tail<S> {
     pub(super) fn touched(&mut self, path: &Path, now: Moment) {
         match self.by_path.get(path) {
             Some(&number) => match self.files.stat(path) {
-                Ok(stat) if stat.id == self.followed[&number].id => return self.refresh(number, &stat),
+                Ok(stat) if stat.id == self.followed[&number].id && !self.is_doubtful(number, &stat) => {
+                    return self.refresh(number, &stat);
+                }
                 _ => {}
             },
             // A generation that is new, or a copy before a truncation.
@@ -118,7 +121,9 @@ impl<S: Sink> Tail<S> {
                 continue;
             }
             match self.by_id.get(&stat.id) {
-                Some(&number) if self.followed[&number].path == path => self.is_still_here(number, &stat),
+                Some(&number) if self.followed[&number].path == path && !self.is_doubtful(number, &stat) => {
+                    self.is_still_here(number, &stat);
+                }
                 _ => others.push((path, stat)),
             }
         }
@@ -128,8 +133,10 @@ impl<S: Sink> Tail<S> {
     fn is_still_here(&mut self, number: u64, stat: &Stat) {
         let file = self.followed.get_mut(&number).expect("it was found by its id");
         file.scan = self.scans;
-        if matches!(file.life, Life::Gone(_) | Life::Ghost(_)) {
+        if self.by_path.get(&file.path) != Some(&number) {
             self.by_path.insert(file.path.clone(), number);
+        }
+        if matches!(file.life, Life::Gone(_) | Life::Ghost(_)) {
             self.set_life(number, Life::Here);
             self.moved.insert(number);
             self.enqueue(number);
@@ -159,6 +166,8 @@ impl<S: Sink> Tail<S> {
                 Some(number) if self.followed[&number].scan == self.scans => {}
                 Some(number) if !self.is_the_same(number, &path, &stat) => {
                     self.lost_its_number(number, now);
+                    // Whichever it is, it is none of those that a start finds.
+                    self.was_unreadable.insert(path.clone());
                     newcomers.push((path, stat));
                 }
                 Some(number) => self.moved_to(number, path, &stat, now, sink),
@@ -171,33 +180,53 @@ impl<S: Sink> Tail<S> {
         newcomers
     }
 
+    /// Whether a rotated file changed of which nothing was read, so that nothing else notices when another file has its
+    /// name and its number.
+    fn is_doubtful(&self, number: u64, stat: &Stat) -> bool {
+        let file = &self.followed[&number];
+        let is_unread = matches!(file.life, Life::Copy(_)) || (file.head.len == 0 && file.path != file.base);
+        is_unread && file.opened.is_none() && file.seen != Look::of(stat)
+    }
+
     /// Whether a file with the number of one that we have is that one. A number is given to the next file at once, and
     /// times of birth are coarse or not known: only the content can tell a file under a new name from another one.
     fn is_the_same(&self, number: u64, path: &Path, stat: &Stat) -> bool {
         let file = &self.followed[&number];
-        if file.opened.is_some() || file.is_packed() {
+        if file.opened.is_some() || (file.is_packed() && file.seen == Look::of(stat)) {
             return true;
         }
         if file.head.len == 0 {
-            // Nothing of it was read: there is only its time of birth to go by.
-            return stat.id.born.is_some();
+            // Nothing of it was read, so that there is only its time of birth to go by, which is coarse.
+            let was_empty = file.seen.len == 0 && stat.len > 0;
+            if stat.id.born.is_none() || file.path == path || was_empty {
+                return false;
+            }
         }
-        let check = file.latest_check();
-        let holds = |opened: &Opened| {
-            Ok::<_, io::Error>(file.head.is_in(&*opened.file)? && check.is_in(&*opened.file)?)
+        let ratio_max = self.setting.expansion_ratio_max;
+        let holds = |opened: &Opened| match file.packing {
+            Packing::Plain if file.head.len == 0 => {
+                Ok(Packing::recognise(&opened.raw_head()?) == Packing::Plain)
+            }
+            Packing::Plain => Ok::<_, io::Error>(
+                stat.len >= file.read
+                    && file.head.is_in(&*opened.file)?
+                    && file.latest_check().is_in(&*opened.file)?,
+            ),
+            packing => Ok(file.head.agrees_with(&opened.unpacked_head(packing, ratio_max)?) == Some(true)),
         };
         match Opened::open(&*self.files, path) {
-            Ok(Some((opened, at_open))) if at_open.id == stat.id => {
-                file.head.len > 0 && stat.len >= file.read && holds(&opened).unwrap_or(true)
-            }
+            Ok(Some((opened, at_open))) if at_open.id == stat.id => holds(&opened).unwrap_or(true),
             // To be seen when it is read.
             _ => true,
         }
     }
 
     /// Another file has the number of this one, which is deleted therefore.
-    fn lost_its_number(&mut self, number: u64, now: Moment) {
+    pub(super) fn lost_its_number(&mut self, number: u64, now: Moment) {
         let file = &self.followed[&number];
+        if let Life::Copy(_) = file.life {
+            return self.forget(number);
+        }
         let id = file.id;
         if self.by_path.get(&file.path) == Some(&number) {
             self.by_path.remove(&file.path);
@@ -211,7 +240,15 @@ impl<S: Sink> Tail<S> {
             self.lost_its_path(number);
             self.set_life(number, Life::Gone(now.steady));
         } else {
-            self.set_life(number, Life::Ghost(now.steady));
+            self.becomes_ghost(number, now);
+        }
+    }
+
+    /// It is deleted. What was never read need not be remembered.
+    pub(super) fn becomes_ghost(&mut self, number: u64, now: Moment) {
+        match self.followed[&number].head.len {
+            0 => self.forget(number),
+            _ => self.set_life(number, Life::Ghost(now.steady)),
         }
     }
 
@@ -269,6 +306,8 @@ impl<S: Sink> Tail<S> {
         self.set_life(number, Life::Gone(now.steady));
         sink.rotated();
         self.lost_its_path(number);
+        // It may have been cut off and written anew before.
+        self.followed.get_mut(&number).expect("its life was set").is_head_due = true;
         self.enqueue(number);
     }
 
@@ -327,7 +366,9 @@ impl<S: Sink> Tail<S> {
                 None => self.files.stat(&file.path),
             };
             match stat {
-                Ok(stat) if stat.id == file.id => self.refresh(number, &stat),
+                Ok(stat) if stat.id == file.id && !self.is_doubtful(number, &stat) => {
+                    self.refresh(number, &stat);
+                }
                 _ => self.families.entry(file.base.clone()).or_default().is_due = true,
             }
         }
@@ -415,7 +456,7 @@ impl<S: Sink> Tail<S> {
             let Ok(stat) = self.files.stat(&path) else { continue };
             let mut known = self.by_id.get(&stat.id).copied();
             if let Some(number) = known
-                && self.followed[&number].path != path
+                && (self.followed[&number].path != path || self.is_doubtful(number, &stat))
                 && !self.is_the_same(number, &path, &stat)
             {
                 self.lost_its_number(number, now);
@@ -432,8 +473,12 @@ impl<S: Sink> Tail<S> {
         self.families.entry(base.to_owned()).or_default().is_due = false;
         for number in self.generations(base) {
             let file = &self.followed[&number];
-            if matches!(file.life, Life::Done | Life::Copy(_)) && file.scan != self.scans {
-                self.set_life(number, Life::Ghost(now.steady));
+            match file.life {
+                _ if file.scan == self.scans => {}
+                Life::Done => self.becomes_ghost(number, now),
+                // Nothing was read of it.
+                Life::Copy(_) => self.forget(number),
+                _ => {}
             }
         }
         members.sort_by_key(|(_, stat)| stat.modified);
@@ -480,6 +525,7 @@ impl<S: Sink> Tail<S> {
         if self.passed_over.len() > PASSED_OVER_MAX {
             self.passed_over.clear();
         }
+        self.unlike.clear();
         for (place, (since, number)) in ghosts.into_iter().enumerate() {
             if place < too_many || now.steady.saturating_sub(since) >= GHOSTS_FOR {
                 self.forget(number);
@@ -492,11 +538,11 @@ impl<S: Sink> Tail<S> {
         self.heads = None;
         if self.by_id.get(&file.id) == Some(&number) {
             self.by_id.remove(&file.id);
+            self.claims.give_back(file.id, self.holder);
         }
         if self.by_path.get(&file.path) == Some(&number) {
             self.by_path.remove(&file.path);
         }
-        self.claims.give_back(file.id, self.holder);
         if let Some(family) = self.families.get_mut(&file.base) {
             family.generations.remove(&number);
             if family.generations.is_empty() {

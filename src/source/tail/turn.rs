@@ -37,6 +37,14 @@ impl<S: Sink> Tail<S> {
             self.retrying.insert(number);
             return;
         };
+        let file = self.followed.get_mut(&number).expect("it was cut");
+        if !goes_on && file.opened.is_none() && file.path != file.base {
+            // Nobody writes rotated files anew: this one was deleted, and a new one has got its number.
+            file.seen.len = file.known_len;
+            self.lost_its_number(number, now);
+            self.next_scan = self.next_scan.min(self.scan_allowed_at);
+            return;
+        }
         sink.truncated();
         if !goes_on {
             let old = self.split_off(number, now, sink);
@@ -60,7 +68,7 @@ impl<S: Sink> Tail<S> {
         let Some(&number) = self.by_path.get(base) else { return };
         let scans = self.scans;
         let file = self.followed.get_mut(&number).expect("it has the path");
-        let is_due = file.life == Life::Here && !file.is_packed() && file.read > 0;
+        let is_due = file.life == Life::Here && !file.is_packed() && file.head.len > 0;
         if !is_due || std::mem::replace(&mut file.verified, scans) == scans {
             return;
         }
@@ -149,6 +157,9 @@ impl<S: Sink> Tail<S> {
                 self.set_life(copy, Life::Copy(old));
                 self.moved.insert(copy);
             }
+        }
+        for waiting in self.waiting.values_mut().filter(|waiting| waiting.part_of == Some(number)) {
+            waiting.part_of = Some(old);
         }
         self.families.entry(split.base.clone()).or_default().generations.insert(old);
         self.followed.insert(old, split);
