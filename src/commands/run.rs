@@ -187,6 +187,14 @@ pub(super) fn tell(event: &Event<'_>) {
             complain(format_args!("{}: {error}; what came before it was counted", Escaped(name.as_bytes())));
         }
         Event::SourceEnded { name, ended } => tracing::debug!(source = ?name, ?ended, "a source ended"),
+        Event::SourceLate { name, is_read_again: true } => say(format_args!(
+            "{}: was still at work when it had to stop; what is not counted is read again at the next start",
+            Escaped(name.as_bytes())
+        )),
+        Event::SourceLate { name, is_read_again: false } => complain(format_args!(
+            "{}: did not stop in time; what was read and not counted is lost",
+            Escaped(name.as_bytes())
+        )),
         Event::Lingering(time) => {
             say(format_args!("all input has ended; serving for another {time:?}, Ctrl-C ends"));
         }
