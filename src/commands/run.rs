@@ -57,7 +57,10 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
 }
 
 pub(super) fn not_started(error: io::Error) -> Trouble {
-    Trouble::NotStarted(anyhow!(error).context("cannot start"))
+    match error.downcast() {
+        Ok(unusable) => state::refused(unusable),
+        Err(error) => Trouble::NotStarted(anyhow!(error).context("cannot start")),
+    }
 }
 
 /// Writes the settings in effect as a configuration file that gives them again; starts nothing.

@@ -33,7 +33,6 @@ pub(super) struct LastCommit {
 
 impl Committing {
     pub fn start(shared: &Arc<Shared>, clock: &Clock) -> io::Result<Committing> {
-        report_recovery(shared);
         let (wake, woken) = mpsc::sync_channel(1);
         let (end, ended) = mpsc::channel();
         let (books, clock) = (shared.clone(), clock.clone());
@@ -89,25 +88,6 @@ impl LastCommit {
             };
         }
         self.is_durable.is_some()
-    }
-}
-
-fn report_recovery(shared: &Shared) {
-    let Some(recovery) = shared.recovery() else { return };
-    for damage in &recovery.damage {
-        tracing::error!("damaged state: {damage}");
-    }
-    match recovery.generation {
-        Some(generation) => {
-            tracing::info!(
-                generation,
-                commits = recovery.records,
-                torn = recovery.torn,
-                "going on with the state"
-            );
-        }
-        None if recovery.damage.is_empty() => tracing::info!("there is no state yet; starting with none"),
-        None => tracing::error!("no state can be used; everything is counted from 0"),
     }
 }
 
