@@ -96,7 +96,10 @@ pub enum Event<'a> {
 /// How it ended.
 #[derive(Debug)]
 pub struct Finished {
+    /// Of the ledger: with a state directory, what earlier processes counted is in them.
     pub totals: Totals,
+    /// What was there already when it started.
+    pub lines_before: u64,
     /// A source failed, or did not stop in time and cannot be read again.
     pub failed: bool,
 }
@@ -122,6 +125,7 @@ pub fn run(parts: Parts, mut tell: impl FnMut(Event<'_>, &Shared)) -> io::Result
     let reloads = start_reloads(reload, &shared, &clock)?;
     let web = Web { telemetry_path, lifecycle: has_lifecycle.then(|| lifecycle(&stop, &reloads)) };
     begin(&shared, &feeds, &clock)?;
+    let lines_before = shared.ledger().totals().counts.lines;
     let committing = Committing::start(&shared, &clock)?;
     let server = Server::start(listeners, shared.clone(), web, stop.clone(), reloads.clone())?;
     tell(Event::Listening(&addresses), &shared);
@@ -142,7 +146,7 @@ pub fn run(parts: Parts, mut tell: impl FnMut(Event<'_>, &Shared)) -> io::Result
     server.leave();
     let is_settled = last.settle();
     let totals = shared.ledger().totals();
-    Ok(Finished { totals, failed: failed || !is_settled })
+    Ok(Finished { totals, lines_before, failed: failed || !is_settled })
 }
 
 /// All sources are on the books and the first commit is durable before anybody reads or is shown anything.

@@ -79,6 +79,16 @@ fn counts_go_on_where_the_last_process_ended() {
 }
 
 #[test]
+fn the_totals_at_the_end_are_those_of_the_metrics_and_say_since_when_where_others_counted_before() {
+    let (_dir, path) = private();
+    let first = stderr(&run_on(&path, &LINE.repeat(2)));
+    assert!(first.contains("2 lines (38 B) read: 2 errors of known providers"), "{first}");
+    let second = stderr(&run_on(&path, LINE));
+    let (_, since) = second.split_once("3 lines (57 B) read since 20").unwrap_or_else(|| panic!("{second}"));
+    assert!(since.contains(" UTC, 1 by this process: 3 errors of known providers"), "{second}");
+}
+
+#[test]
 fn damage_is_said_also_by_a_start_that_fails_for_another_reason() {
     let (_dir, path) = private();
     run_on(&path, LINE);
