@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::daemon::{Address, Life};
-use super::scrape::{Kind, Reader, ask, next_commits, sheet, wait_until};
-use super::writer::{Noted, Rotation, Writer};
+use super::scrape::{Kind, Reader, ask, files_known, lines_counted, next_commits, sheet, wait_until};
+use super::writer::{Rotation, Writer};
 use super::{Ground, dice, say};
 use crate::cli::process::{run, stderr};
 use crate::tools;
@@ -91,12 +91,7 @@ fn with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afte
     let readers =
         [Kind::Scraper, Kind::Anybody].map(|kind| Reader::start(&address, kind, Duration::from_millis(20)));
     let mut life = Life::start_at(&args, &address);
-    wait_until(&life.address(), "the file is known", |sheet| sheet.sum("faultline_source_files", "") == 1);
-    let counted = |here: &str, noted: &Noted| {
-        wait_until(here, &format!("{} lines are counted", noted.lines), |sheet| {
-            sheet.sum("faultline_lines_total", "") >= noted.lines
-        })
-    };
+    files_known(&life.address(), 1);
     let busy = |writer: &mut Writer, dice: &mut crate::sim::dice::Dice| {
         for _ in 0..20 {
             writer.write(1 + dice.below(50));
@@ -117,7 +112,7 @@ fn with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afte
     for round in 0..3 {
         busy(&mut writer, &mut dice);
         let here = life.address();
-        counted(&here, &writer.noted);
+        lines_counted(&here, writer.noted.lines);
         next_commits(&here, 2);
         mount.fill();
         let errors = sheet(&here).sum("faultline_ledger_errors_total", "");
@@ -148,7 +143,7 @@ fn with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afte
             _ => fs::remove_file(mount.filler()).unwrap(),
         }
         let here = life.address();
-        let now = counted(&here, &writer.noted);
+        let now = lines_counted(&here, writer.noted.lines);
         assert_eq!(now.sum("faultline_ledger_up", ""), 1);
         assert_eq!(ask(&here, "/-/ready", "").unwrap().0, 200);
         writer.noted.assert_counted(&next_commits(&here, 2));

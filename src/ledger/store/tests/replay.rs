@@ -111,12 +111,7 @@ proptest! {
 
 #[test]
 fn the_settings_of_today_hold_after_a_recovery() {
-    let memory = Memory::default();
-    let mut life = Life::begin(&memory);
-    life.tick();
-    life.count("x", 2);
-    drop(life);
-    let mut store = Store::open(memory.files(), &directory()).unwrap();
+    let mut store = Store::open(after_a_life(2).files(), &directory()).unwrap();
     let exposure = Exposure { zero_first: ZeroFirst::Never, ..Exposure::default() };
     let today = Limits { series_max: 100, ..limits() };
     let ledger = store.ledger(today, rules(1), &catalogue("2"), exposure, Millis(5_000_000));
@@ -143,12 +138,7 @@ fn the_settings_of_today_hold_after_a_recovery() {
 /// Who is a scraper is another question then: nobody may be shown less than before.
 #[test]
 fn another_way_to_show_zeros_first_takes_no_value_back() {
-    let memory = Memory::default();
-    let mut life = Life::begin(&memory);
-    life.tick();
-    life.count("x", 2);
-    drop(life);
-    let mut store = Store::open(memory.files(), &directory()).unwrap();
+    let mut store = Store::open(after_a_life(2).files(), &directory()).unwrap();
     let exposure = Exposure { zero_first: ZeroFirst::Always, ..Exposure::default() };
     let ledger = store.ledger(limits(), rules(0), &catalogue("1"), exposure, Millis(1_003_000));
     let line = r#"faultline_errors_total{provider="p",category="token",code="x"} Whole(2)"#;
