@@ -158,6 +158,12 @@ fn deltas_that_wait_are_one_a_source_and_bounded() {
             let [provider, category] = ["p", "token"].map(Label::from);
             let tenant: Label = format!("{n}-{tenant}").into();
             many.tenants_unmatched.insert(tenant.clone(), Millis(1));
+            many.ambiguous
+                .add(AmbiguousKey { provider: provider.clone(), code: tenant.clone() }, &Seen::once(None));
+            many.errors.add(
+                ErrorKey { provider: provider.clone(), category: category.clone(), code: tenant.clone() },
+                &Seen::once(None),
+            );
             many.tenants.add(TenantKey { provider, category, tenant }, &Seen::once(None));
         }
         queue.deliver(many);
@@ -177,5 +183,8 @@ fn deltas_that_wait_are_one_a_source_and_bounded() {
     let other = s.tenants.iter().find(|(key, _)| &*key.tenant == reserved::OTHER).unwrap();
     assert_eq!(s.tenants.iter().map(|(_, seen)| seen.count).sum::<u64>(), 300_010);
     assert!(other.1.count > 0);
+    assert!(s.errors.len() < 262_200 && s.ambiguous.len() < 262_200, "{}", s.errors.len());
+    assert_eq!(s.errors.iter().map(|(_, seen)| seen.count).sum::<u64>(), 300_010);
+    assert_eq!(s.ambiguous.iter().map(|(_, seen)| seen.count).sum::<u64>(), 300_010);
     assert_eq!((answers.len(), answers[0].1), (1_024, Births(1)));
 }
