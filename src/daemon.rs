@@ -232,9 +232,12 @@ fn open_tail(
     place: usize,
     lanes: &mut Lanes,
 ) -> Tail<Lanes> {
-    let ledger = shared.ledger();
     let prefix = tail::marks_prefix(&setting.source);
-    Tail::new(Arc::new(Disk), clock.clone(), setting, claims, place, ledger.marks(&prefix), lanes)
+    let owned = |(key, value): (&str, &[u8])| (key.to_owned(), value.to_owned());
+    // Copied: a container's file has its name looked up, and nobody waits for the ledger meanwhile.
+    let marks: Vec<(String, Vec<u8>)> = shared.ledger().marks(&prefix).map(owned).collect();
+    let marks = marks.iter().map(|(key, value)| (key.as_str(), value.as_slice()));
+    Tail::new(Arc::new(Disk), clock.clone(), setting, claims, place, marks, lanes)
 }
 
 /// Serves on until the time is over or somebody asks to stop. Time goes on for the ledger too.
