@@ -85,7 +85,7 @@ pub(super) fn refused(error: StoreError) -> Trouble {
     let hint = match &error {
         StoreError::Held { .. } => "stop that one first, or name another directory with --state.dir",
         StoreError::NotPrivate { .. } => {
-            "it has to be a directory of mode 0700, of the user that runs this, and no link"
+            "it has to be a directory of mode 0700 (systemd: StateDirectoryMode=0700), of the user that runs this, no link"
         }
         StoreError::Nothing { .. } => "a daemon makes it: faultline run --state.dir DIR",
         StoreError::Unusable { .. } => "the next start of a daemon sets such files aside and begins anew",

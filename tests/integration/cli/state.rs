@@ -126,6 +126,24 @@ fn the_first_directory_of_the_service_manager_is_taken_where_nobody_names_one() 
 }
 
 #[test]
+fn the_link_that_the_service_manager_names_leads_to_its_directory_and_links_that_people_name_do_not() {
+    let (dir, path) = private();
+    let link = dir.path().join("link");
+    symlink(&path, &link).unwrap();
+    let link = link.to_str().unwrap();
+    let log = dir.path().join("app.log");
+    fs::write(&log, LINE).unwrap();
+    let mut offered = command(&["run", FREE[0], FREE[1], "--input", log.to_str().unwrap()]);
+    offered.env("STATE_DIRECTORY", link);
+    let mut daemon = Running::start(offered);
+    daemon.address();
+    daemon.signal("-TERM");
+    assert_eq!(daemon.exit_code(), Some(0));
+    assert_eq!(journals(&path).len(), 1);
+    assert_refused(&run(&["run", "--state.dir", link, FREE[0], FREE[1]], LINE), &[link, "symbolic link"]);
+}
+
+#[test]
 fn a_second_daemon_is_refused_with_the_name_of_the_directory() {
     let (_dir, path) = private();
     let mut first = Running::daemon(&["--state.dir", &path]);
