@@ -318,8 +318,25 @@ impl Service {
     }
 }
 
-/// Plays a test of a size; says how many of the lines may be lost by anybody.
-type Play = fn(&mut Service, &mut Reader, u64) -> u64;
+enum Play {
+    /// One of the rotations, by its number from 1. Behind the last one some lines follow, and none may be lost.
+    Each(fn(&mut Service, &mut Reader, u64)),
+    /// All of them, of a number; says how many of the lines may be lost by anybody.
+    Whole(fn(&mut Service, &mut Reader, u64) -> u64),
+}
+
+impl Play {
+    fn run(&self, service: &mut Service, reader: &mut Reader, size: u64) -> u64 {
+        match self {
+            Play::Each(play) => {
+                (1..=size).for_each(|n| play(service, reader, n));
+                service.write(100);
+                0
+            }
+            Play::Whole(play) => play(service, reader, size),
+        }
+    }
+}
 
 struct Test {
     name: &'static str,
@@ -332,48 +349,36 @@ const TESTS: &[Test] = &[
     Test {
         name: "renamed while idle",
         size: 20,
-        play: |service, _, size| {
-            for n in 1..=size {
-                service.write(100);
-                sleep(PAUSE);
-                service.rotate(n);
-            }
+        play: Play::Each(|service, _, n| {
             service.write(100);
-            0
-        },
+            sleep(PAUSE);
+            service.rotate(n);
+        }),
     },
     Test {
         name: "renamed at once after a burst",
         size: 20,
-        play: |service, _, size| {
-            for n in 1..=size {
-                service.burst(500);
-                service.rotate(n);
-                sleep(PAUSE);
-            }
-            service.write(100);
-            0
-        },
+        play: Play::Each(|service, _, n| {
+            service.burst(500);
+            service.rotate(n);
+            sleep(PAUSE);
+        }),
     },
     Test {
         name: "renamed in mid-line, the rest never comes",
         size: 20,
-        play: |service, _, size| {
-            for n in 1..=size {
-                service.write(99);
-                let half = service.line();
-                service.log.write_all(&half.as_bytes()[..half.len() - 5]).unwrap();
-                sleep(PAUSE);
-                service.rotate(n);
-            }
-            service.write(100);
-            0
-        },
+        play: Play::Each(|service, _, n| {
+            service.write(99);
+            let half = service.line();
+            service.log.write_all(&half.as_bytes()[..half.len() - 5]).unwrap();
+            sleep(PAUSE);
+            service.rotate(n);
+        }),
     },
     Test {
         name: "renamed 50 times a second, kept for 10 s",
         size: 500,
-        play: |service, _, size| {
+        play: Play::Whole(|service, _, size| {
             let start = Instant::now();
             let mut kept = Vec::new();
             for n in 1..=size {
@@ -387,60 +392,48 @@ const TESTS: &[Test] = &[
             }
             service.write(10);
             0
-        },
+        }),
     },
     Test {
         name: "renamed, the old file is written for 2 s more",
         size: 10,
-        play: |service, _, size| {
-            for n in 1..=size {
-                service.write(100);
-                service.rename(n);
-                let new = Service::open(&service.logs);
-                for _ in 0..20 {
-                    service.write(5);
-                    let line = service.line();
-                    (&new).write_all(line.as_bytes()).unwrap();
-                    sleep(Duration::from_millis(100));
-                }
-                service.log = new;
-            }
+        play: Play::Each(|service, _, n| {
             service.write(100);
-            0
-        },
+            service.rename(n);
+            let new = Service::open(&service.logs);
+            for _ in 0..20 {
+                service.write(5);
+                let line = service.line();
+                (&new).write_all(line.as_bytes()).unwrap();
+                sleep(Duration::from_millis(100));
+            }
+            service.log = new;
+        }),
     },
     Test {
         name: "renamed after a burst, compressed at once",
         size: 20,
-        play: |service, _, size| {
-            for n in 1..=size {
-                service.burst(500);
-                service.rotate(n);
-                let rotated = service.path(&format!("app.log.{n}"));
-                assert!(Command::new("gzip").arg(&rotated).status().unwrap().success());
-                sleep(PAUSE);
-            }
-            service.write(100);
-            0
-        },
+        play: Play::Each(|service, _, n| {
+            service.burst(500);
+            service.rotate(n);
+            let rotated = service.path(&format!("app.log.{n}"));
+            assert!(Command::new("gzip").arg(&rotated).status().unwrap().success());
+            sleep(PAUSE);
+        }),
     },
     Test {
         name: "copied and truncated, writer paused",
         size: 20,
-        play: |service, _, size| {
-            for n in 1..=size {
-                service.burst(500);
-                Service::copy_and_truncate(&service.logs, n);
-                sleep(PAUSE);
-            }
-            service.write(100);
-            0
-        },
+        play: Play::Each(|service, _, n| {
+            service.burst(500);
+            Service::copy_and_truncate(&service.logs, n);
+            sleep(PAUSE);
+        }),
     },
     Test {
         name: "copied and truncated, writer active",
         size: 20,
-        play: |service, _, size| {
+        play: Play::Whole(|service, _, size| {
             let logs = service.logs.clone();
             service.busy(Duration::from_micros(200), |_| {
                 for n in 1..=size {
@@ -449,12 +442,12 @@ const TESTS: &[Test] = &[
                 }
             });
             service.vanished()
-        },
+        }),
     },
     Test {
         name: "truncated, grown past the old end at once",
         size: 20,
-        play: |service, _, size| {
+        play: Play::Whole(|service, _, size| {
             for n in 1..=size {
                 service.burst(50 + n);
                 sleep(PAUSE);
@@ -462,78 +455,64 @@ const TESTS: &[Test] = &[
             }
             service.burst(100 + size);
             0
-        },
+        }),
     },
     Test {
         name: "deleted and made again",
         size: 20,
-        play: |service, _, size| {
-            for _ in 0..size {
-                service.write(100);
-                sleep(PAUSE);
-                fs::remove_file(service.path("app.log")).unwrap();
-                service.reopen();
-            }
+        play: Play::Each(|service, _, _| {
             service.write(100);
-            0
-        },
+            sleep(PAUSE);
+            fs::remove_file(service.path("app.log")).unwrap();
+            service.reopen();
+        }),
     },
     Test {
         name: "the same while stopped, same inode, longer",
         size: 10,
-        play: |service, reader, size| {
-            for n in 1..=size {
-                service.burst(50 + n);
-                sleep(PAUSE);
-                reader.stop();
-                let inode = fs::metadata(service.path("app.log")).unwrap().ino();
-                service.log = File::open("/dev/null").unwrap();
-                fs::remove_file(service.path("app.log")).unwrap();
-                let mut spares = Vec::new();
-                while {
-                    service.reopen();
-                    service.log.metadata().unwrap().ino() != inode && spares.len() < 1000
-                } {
-                    let spare = service.path(&format!("spare.{}", spares.len()));
-                    fs::rename(service.path("app.log"), &spare).unwrap();
-                    spares.push(spare);
-                }
-                if service.log.metadata().unwrap().ino() != inode {
-                    println!(
-                        "SKIPPED rotation: this file system does not give an inode's number to a new file"
-                    );
-                }
-                spares.iter().for_each(|spare| fs::remove_file(spare).unwrap());
-                service.burst(100 + n);
-                reader.start();
-                sleep(PAUSE);
+        play: Play::Each(|service, reader, n| {
+            service.burst(50 + n);
+            sleep(PAUSE);
+            reader.stop();
+            let inode = fs::metadata(service.path("app.log")).unwrap().ino();
+            service.log = File::open("/dev/null").unwrap();
+            fs::remove_file(service.path("app.log")).unwrap();
+            let mut spares = Vec::new();
+            while {
+                service.reopen();
+                service.log.metadata().unwrap().ino() != inode && spares.len() < 1000
+            } {
+                let spare = service.path(&format!("spare.{}", spares.len()));
+                fs::rename(service.path("app.log"), &spare).unwrap();
+                spares.push(spare);
             }
-            service.write(100);
-            0
-        },
+            if service.log.metadata().unwrap().ino() != inode {
+                println!("SKIPPED rotation: this file system does not give an inode's number to a new file");
+            }
+            spares.iter().for_each(|spare| fs::remove_file(spare).unwrap());
+            service.burst(100 + n);
+            reader.start();
+            sleep(PAUSE);
+        }),
     },
     Test {
         name: "stopped, renamed and written meanwhile, started",
         size: 10,
-        play: |service, reader, size| {
-            for n in 1..=size {
-                service.write(100);
-                sleep(PAUSE);
-                reader.stop();
-                service.write(100);
-                service.rotate(n);
-                service.write(100);
-                reader.start();
-                sleep(PAUSE);
-            }
+        play: Play::Each(|service, reader, n| {
             service.write(100);
-            0
-        },
+            sleep(PAUSE);
+            reader.stop();
+            service.write(100);
+            service.rotate(n);
+            service.write(100);
+            reader.start();
+            sleep(PAUSE);
+        }),
     },
     Test {
         name: "kill -9 while it is written, started again",
         size: 20,
-        play: |service, reader, size| {
+        play: Play::Whole(|service, reader, size| {
             service.busy(Duration::from_millis(1), |chance| {
                 let mut dice = ChaCha8Rng::seed_from_u64(chance);
                 let mut throw = |below: u64| Duration::from_millis(dice.next_u64() % below);
@@ -549,7 +528,7 @@ const TESTS: &[Test] = &[
                 }
             });
             0
-        },
+        }),
     },
 ];
 
@@ -580,7 +559,7 @@ fn play(test: &Test, tool: Tool, size: u64, seed: u64) -> Outcome {
     }
     // Their clocks shall not all begin with the test.
     sleep(Duration::from_millis(service.throw(300)));
-    let vanished = (test.play)(&mut service, &mut reader, size);
+    let vanished = test.play.run(&mut service, &mut reader, size);
     let counts = reader.settled();
     let times = |line: u64| counts.get(&line).copied().unwrap_or(0);
     let doubled = counts.values().map(|times| times.saturating_sub(1)).sum();

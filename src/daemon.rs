@@ -3,23 +3,24 @@
 //! Everything that can fail at the start fails before the first byte is read. Workers are threads of their own; tokio
 //! runs in one more thread for HTTP and signals and never sees log bytes. Everybody is asked to finish through one
 //! [`Stop`], and who does not in time is left behind, so that the process is gone within two seconds. Says nothing
-//! itself: what happens is told to the command as [`Event`]s. `reload` has the order of reloads.
+//! itself: what happens is told to the command as [`Event`]s. `reload` has the order of reloads, `watch` the end of workers.
 
 mod reload;
 mod committing;
+mod watch;
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::config::TICK_INTERVAL;
-use crate::event::Label;
 use crate::export::{self, Lifecycle, Listeners, Shared, Web};
 use crate::ledger::{Outcome, Totals};
 use crate::pipeline::Pipeline;
@@ -30,6 +31,7 @@ use crate::worker::{Ended, EngineSlot, FilesWorker, Lanes, Worker};
 use crate::world::{Clock, Disk};
 use committing::Committing;
 use reload::Reloads;
+use watch::{Watch, Watched};
 
 pub use reload::{Reload, Reloaded};
 
@@ -82,6 +84,11 @@ pub enum Event<'a> {
         name: &'a str,
         ended: &'a Ended,
     },
+    /// It was asked to stop and still runs; nobody waits for it any longer.
+    SourceLate {
+        name: &'a str,
+        is_read_again: bool,
+    },
     /// All input has ended and the server goes on for this long.
     Lingering(Duration),
 }
@@ -89,8 +96,11 @@ pub enum Event<'a> {
 /// How it ended.
 #[derive(Debug)]
 pub struct Finished {
+    /// Of the ledger: with a state directory, what earlier processes counted is in them.
     pub totals: Totals,
-    /// A source failed, or did not stop in time.
+    /// What was there already when it started.
+    pub lines_before: u64,
+    /// A source failed, or did not stop in time and cannot be read again.
     pub failed: bool,
 }
 
@@ -115,37 +125,28 @@ pub fn run(parts: Parts, mut tell: impl FnMut(Event<'_>, &Shared)) -> io::Result
     let reloads = start_reloads(reload, &shared, &clock)?;
     let web = Web { telemetry_path, lifecycle: has_lifecycle.then(|| lifecycle(&stop, &reloads)) };
     begin(&shared, &feeds, &clock)?;
+    let lines_before = shared.ledger().totals().counts.lines;
     let committing = Committing::start(&shared, &clock)?;
     let server = Server::start(listeners, shared.clone(), web, stop.clone(), reloads.clone())?;
     tell(Event::Listening(&addresses), &shared);
-    let names: Vec<Label> = feeds.iter().map(|feed| feed.name.as_str().into()).collect();
+    let sources = feeds.iter().map(|feed| Watched::new(feed, &shared)).collect();
     let ended = start_workers(feeds, &engines, &shared, &clock, &stop)?;
     shared.set_ready(true);
-    let left = names.len();
-    let mut watch = Watch {
-        names,
-        ended,
-        left,
-        failed: false,
-        started: Instant::now(),
-        lifetime,
-        committing: &committing,
-    };
-    watch.until_ended(&shared, &stop, &mut tell);
+    let watch = Watch::new(sources, ended, lifetime, WORKERS_LEAVE_WITHIN, &committing);
+    let failed = watch.until_ended(&shared, &stop, &mut tell);
     if !stop.is_asked() && !linger.is_zero() {
         tell(Event::Lingering(linger), &shared);
         linger_on(&committing, &stop, linger);
     }
-    let failed = watch.failed || watch.left > 0;
-    let last = committing.last_commit();
+    let mut last = committing.last_commit();
     last.wait_unless(&stop);
     shared.set_ready(false);
     stop.ask();
     reloads.end();
     server.leave();
-    let is_settled = last.is_settled(&shared);
+    let is_settled = last.settle();
     let totals = shared.ledger().totals();
-    Ok(Finished { totals, failed: failed || !is_settled })
+    Ok(Finished { totals, lines_before, failed: failed || !is_settled })
 }
 
 /// All sources are on the books and the first commit is durable before anybody reads or is shown anything.
@@ -211,8 +212,11 @@ fn start_workers(
         };
         let (stop, sender): (Stop, Sender<EndedMessage>) = (stop.clone(), sender.clone());
         let spawned = thread::Builder::new().name(format!("worker-{place}")).spawn(move || {
+            // Its last counts and positions are gone together. What it was about is on stderr already.
+            let ended = catch_unwind(AssertUnwindSafe(|| job(&stop)))
+                .unwrap_or_else(|_| Ended::Failed(io::Error::other("its worker panicked")));
             // Nobody listens any more when we were left behind.
-            let _ = sender.send((place, job(&stop)));
+            let _ = sender.send((place, ended));
         });
         spawned.map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread: {error}")))?;
     }
@@ -228,9 +232,12 @@ fn open_tail(
     place: usize,
     lanes: &mut Lanes,
 ) -> Tail<Lanes> {
-    let ledger = shared.ledger();
     let prefix = tail::marks_prefix(&setting.source);
-    Tail::new(Arc::new(Disk), clock.clone(), setting, claims, place, ledger.marks(&prefix), lanes)
+    let owned = |(key, value): (&str, &[u8])| (key.to_owned(), value.to_owned());
+    // Copied: a container's file has its name looked up, and nobody waits for the ledger meanwhile.
+    let marks: Vec<(String, Vec<u8>)> = shared.ledger().marks(&prefix).map(owned).collect();
+    let marks = marks.iter().map(|(key, value)| (key.as_str(), value.as_slice()));
+    Tail::new(Arc::new(Disk), clock.clone(), setting, claims, place, marks, lanes)
 }
 
 /// Serves on until the time is over or somebody asks to stop. Time goes on for the ledger too.
@@ -241,65 +248,6 @@ fn linger_on(committing: &Committing, stop: &Stop, linger: Duration) {
         let nap = left.min(TICK_INTERVAL);
         stop.sleep(nap);
         left -= nap;
-    }
-}
-
-/// Waits for workers, and tells what happens meanwhile.
-struct Watch<'c> {
-    names: Vec<Label>,
-    ended: Receiver<EndedMessage>,
-    /// Workers that still run.
-    left: usize,
-    failed: bool,
-    started: Instant,
-    lifetime: Option<Duration>,
-    committing: &'c Committing,
-}
-
-impl Watch<'_> {
-    fn until_ended(&mut self, shared: &Shared, stop: &Stop, tell: &mut impl FnMut(Event<'_>, &Shared)) {
-        let mut stopped_at = None;
-        let mut next_second = self.started + TICK_INTERVAL;
-        while self.left > 0 {
-            let now = Instant::now();
-            if self.lifetime.is_some_and(|lifetime| now >= self.started + lifetime) {
-                stop.ask();
-            }
-            if stop.is_asked() && now >= *stopped_at.get_or_insert(now) + WORKERS_LEAVE_WITHIN {
-                return;
-            }
-            if now >= next_second {
-                self.committing.tick();
-                tell(Event::Second, shared);
-                next_second = now + TICK_INTERVAL;
-            }
-            // Short enough to see a stop soon; workers wake up for it themselves.
-            match self.ended.recv_timeout(Duration::from_millis(50)) {
-                Ok((place, ended)) => self.one_ended(place, &ended, shared, stop, tell),
-                Err(RecvTimeoutError::Timeout) => {}
-                // Every worker is gone and some said nothing: they panicked.
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-        }
-    }
-
-    fn one_ended(
-        &mut self,
-        place: usize,
-        ended: &Ended,
-        shared: &Shared,
-        stop: &Stop,
-        tell: &mut impl FnMut(Event<'_>, &Shared),
-    ) {
-        self.left -= 1;
-        shared.ledger().set_source_up(&self.names[place], false);
-        self.committing.tick();
-        match ended {
-            Ended::Failed(_) => self.failed = true,
-            Ended::TeeClosed => stop.ask(),
-            Ended::Input | Ended::Asked => {}
-        }
-        tell(Event::SourceEnded { name: &self.names[place], ended }, shared);
     }
 }
 
@@ -386,4 +334,44 @@ fn catch_signals(stop: Stop, reloads: Reloads) -> io::Result<()> {
 /// A terminal that was closed is none any more.
 fn has_terminal() -> bool {
     io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::catalogue::{builtin, compile, load};
+    use crate::ledger::{Ledger, Limits};
+    use crate::pipeline::{Engine, Options};
+    use crate::source::Reading;
+    use crate::telemetry::Telemetry;
+    use crate::world;
+
+    fn shared() -> Arc<Shared> {
+        let ledger = Ledger::new(Limits::default(), Default::default());
+        Arc::new(Shared::new(ledger, Telemetry::of_this_build()))
+    }
+
+    struct Panicking;
+
+    impl Source for Panicking {
+        fn read(&mut self, _: &mut [u8], _: Duration, _: &Stop) -> io::Result<Reading> {
+            panic!("a worker of a test");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_panics_is_a_source_that_failed_and_not_one_that_runs_on() {
+        let rules = load::load(builtin::files(), &[]).unwrap();
+        let engines = EngineSlot::new(Arc::new(Engine::new(compile(&rules))));
+        let pipeline = Pipeline::new(engines.engine(), Options::new("s".into()));
+        let reads = Reads::Stream { source: Box::new(Panicking), tee: false };
+        let feeds = vec![Feed { name: "s".to_owned(), reads, pipeline }];
+        let stop = Stop::new().unwrap();
+        let ended = start_workers(feeds, &engines, &shared(), &world::real_clock(), &stop).unwrap();
+        let (place, ended) = ended.recv().unwrap();
+        assert!(
+            place == 0 && matches!(&ended, Ended::Failed(error) if error.to_string().contains("panicked"))
+        );
+    }
 }

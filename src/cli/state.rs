@@ -13,8 +13,8 @@ pub(super) struct Directory {
     /// Directory where counts and positions outlive the process [default: $STATE_DIRECTORY]
     ///
     /// Made where it is not there. It is private: mode 0700, of the user that runs this, no link, one daemon at a time.
-    /// The first path of $STATE_DIRECTORY, as systemd sets it, is taken where neither this nor the configuration names
-    /// one; without any, counts and positions live in memory only.
+    /// The first path of $STATE_DIRECTORY, as systemd sets it (with StateDirectoryMode=0700), is taken where neither this
+    /// nor the configuration names one; without any, counts and positions live in memory only.
     #[arg(long = "state.dir", value_name = "DIR")]
     state_dir: Option<PathBuf>,
 }
@@ -22,13 +22,21 @@ pub(super) struct Directory {
 impl Directory {
     pub(super) fn set(&self, flags: &mut Flags) {
         flags.state_dir.clone_from(&self.state_dir);
-        flags.state_dir_offered = std::env::var_os("STATE_DIRECTORY").and_then(|paths| first_path(&paths));
+        flags.state_dir_offered =
+            std::env::var_os("STATE_DIRECTORY").and_then(|paths| first_path(&paths)).map(led_to);
     }
 }
 
 /// Of several with `:` between them.
 fn first_path(paths: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(paths).next().filter(|path| !path.as_os_str().is_empty())
+}
+
+/// systemd names a link where it runs a service as a user of the moment (`DynamicUser`); the directory is behind it.
+fn led_to(path: PathBuf) -> PathBuf {
+    let is_link = std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
+    let behind = std::fs::canonicalize(&path).ok().filter(|_| is_link);
+    behind.unwrap_or(path)
 }
 
 /// Look at the state that a daemon keeps, or forget it

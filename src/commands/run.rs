@@ -7,11 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 
 use super::escape::Escaped;
-use super::output::{bytes, complain, counted, grouped, say};
+use super::output::{bytes, complain, counted, grouped, say, time};
 use super::{Exit, Outcome, Trouble, reload, state};
 use crate::config::{self, FilesSetting, Flags, ListenAddress, Settings, SourceFrom, SourceSetting};
 use crate::daemon::{self, Event, Feed, Finished, Parts, Reads};
-use crate::event::Millis;
+use crate::event::{LossReason, Millis, SkipReason};
 use crate::export::{self, Listeners, Shared};
 use crate::ledger::{Store, Totals};
 use crate::pipeline::{Engine, Join, Pipeline, Times};
@@ -57,7 +57,10 @@ pub fn run(settings: &Settings, options: &Options) -> Outcome {
 }
 
 pub(super) fn not_started(error: io::Error) -> Trouble {
-    Trouble::NotStarted(anyhow!(error).context("cannot start"))
+    match error.downcast() {
+        Ok(unusable) => state::refused(unusable),
+        Err(error) => Trouble::NotStarted(anyhow!(error).context("cannot start")),
+    }
 }
 
 /// Writes the settings in effect as a configuration file that gives them again; starts nothing.
@@ -187,6 +190,14 @@ pub(super) fn tell(event: &Event<'_>) {
             complain(format_args!("{}: {error}; what came before it was counted", Escaped(name.as_bytes())));
         }
         Event::SourceEnded { name, ended } => tracing::debug!(source = ?name, ?ended, "a source ended"),
+        Event::SourceLate { name, is_read_again: true } => say(format_args!(
+            "{}: was still at work when it had to stop; what is not counted is read again at the next start",
+            Escaped(name.as_bytes())
+        )),
+        Event::SourceLate { name, is_read_again: false } => complain(format_args!(
+            "{}: did not stop in time; what was read and not counted is lost",
+            Escaped(name.as_bytes())
+        )),
         Event::Lingering(time) => {
             say(format_args!("all input has ended; serving for another {time:?}, Ctrl-C ends"));
         }
@@ -195,22 +206,59 @@ pub(super) fn tell(event: &Event<'_>) {
 }
 
 pub(super) fn say_totals(finished: &Finished) {
-    let Totals { counts, errors, ambiguous, foreign, tenants, .. } = &finished.totals;
+    let Finished { totals, lines_before, failed } = finished;
+    let Totals { counts, errors, ambiguous, foreign, tenants, .. } = totals;
     say(format_args!(
-        "{} ({}) read: {} of known providers, {}; {} ambiguous, {} foreign; {} without any",
+        "{} ({}) read{}: {} of known providers, {}; {} ambiguous, {} foreign; {} without any",
         counted(counts.lines, "line", "lines"),
         bytes(counts.bytes),
+        since(totals, *lines_before),
         counted(*errors, "error", "errors"),
         counted(*tenants, "tenant", "tenants"),
         grouped(*ambiguous),
         grouped(*foreign),
         counted(counts.unmatched, "line", "lines"),
     ));
-    let skipped: u64 = counts.skipped.iter().sum();
-    if skipped > 0 {
-        say(format_args!("{} were read and not looked at (lines over the limit)", bytes(skipped)));
+    if let Some(skipped) = by_reason(SkipReason::ALL.map(SkipReason::name).into_iter().zip(counts.skipped)) {
+        say(format_args!("{skipped} were read and not looked at"));
     }
-    if finished.failed {
+    if let Some(lost) = by_reason(LossReason::ALL.map(LossReason::name).into_iter().zip(counts.lost)) {
+        say(format_args!("{lost} were lost before anybody read them"));
+    }
+    if *failed {
         complain(format_args!("not all sources were read to their end"));
+    }
+}
+
+/// Whose totals they are, where others have counted before: those of `/metrics`.
+fn since(totals: &Totals, lines_before: u64) -> String {
+    match lines_before {
+        0 => String::new(),
+        before => format!(
+            " since {} UTC, {} by this process",
+            time(totals.since),
+            grouped(totals.counts.lines.saturating_sub(before))
+        ),
+    }
+}
+
+/// `5.0 KiB (oversized 1.0 KiB, hole 4.0 KiB)`; nothing where all are 0.
+fn by_reason(reasons: impl Iterator<Item = (&'static str, u64)>) -> Option<String> {
+    let reasons: Vec<_> = reasons.filter(|(_, count)| *count > 0).collect();
+    let named: Vec<String> =
+        reasons.iter().map(|(name, count)| format!("{name} {}", bytes(*count))).collect();
+    let sum = reasons.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+    (sum > 0).then(|| format!("{} ({})", bytes(sum), named.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_said_with_their_reasons_and_not_where_there_are_none() {
+        assert_eq!(by_reason([("hole", 0)].into_iter()), None);
+        let said = by_reason([("oversized", 1024), ("expansion", 0), ("hole", 4096)].into_iter());
+        assert_eq!(said.as_deref(), Some("5.0 KiB (oversized 1.0 KiB, hole 4.0 KiB)"));
     }
 }

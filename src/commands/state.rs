@@ -15,7 +15,7 @@ use super::{Exit, Outcome, Trouble};
 use crate::config::Settings;
 use crate::event::Millis;
 use crate::ledger::store::{self, Look, LookedError};
-use crate::ledger::{Store, StoreError};
+use crate::ledger::{Recovery, Store, StoreError};
 use crate::source::packing::Packing;
 use crate::source::tail::{Position, Stage};
 use crate::world::Disk;
@@ -55,21 +55,59 @@ pub(super) fn open(settings: &Settings) -> Result<Option<Store>, Trouble> {
         say(format_args!("no state directory is named: counts and positions live in memory only"));
         return Ok(None);
     };
-    Store::open(std::sync::Arc::new(Disk), directory).map(Some).map_err(refused)
+    let store = Store::open(std::sync::Arc::new(Disk), directory).map_err(refused)?;
+    report(store.recovery());
+    Ok(Some(store))
+}
+
+/// At once: what could not be used is set aside by now, and a start that fails for another reason would be the last one
+/// to know.
+fn report(recovery: &Recovery) {
+    for damage in &recovery.damage {
+        tracing::error!("damaged state: {damage}");
+    }
+    match recovery.generation {
+        Some(generation) => {
+            tracing::info!(
+                generation,
+                commits = recovery.records,
+                torn = recovery.torn,
+                "going on with the state"
+            );
+        }
+        None if recovery.damage.is_empty() => tracing::info!("there is no state yet; starting with none"),
+        None => tracing::error!("no state can be used; everything is counted from 0"),
+    }
 }
 
 /// Why a state directory cannot be used and what may help.
-fn refused(error: StoreError) -> Trouble {
+pub(super) fn refused(error: StoreError) -> Trouble {
     let hint = match &error {
         StoreError::Held { .. } => "stop that one first, or name another directory with --state.dir",
-        StoreError::NotPrivate { .. } => "it has to be mode 0700, of the user that runs this, and no link",
-        StoreError::Failed { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-            "it has to belong to the user that runs this: install -d -m 700 -o USER DIR"
+        StoreError::NotPrivate { .. } => {
+            "it has to be a directory of mode 0700 (systemd: StateDirectoryMode=0700), of the user that runs this, no link"
         }
         StoreError::Nothing { .. } => "a daemon makes it: faultline run --state.dir DIR",
-        _ => return Trouble::not_started(format_args!("state directory {}", escaped(&error.to_string()))),
+        StoreError::Unusable { .. } => "the next start of a daemon sets such files aside and begins anew",
+        StoreError::Failed { source, .. } => hint_of(source.kind()),
     };
     Trouble::not_started(format_args!("state directory {}\nhint: {hint}", escaped(&error.to_string())))
+}
+
+fn hint_of(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::PermissionDenied => {
+            "it has to belong to the user that runs this: install -d -m 700 -o USER DIR"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room there, or name a directory elsewhere with --state.dir"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "name a directory that can be written to with --state.dir",
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "directories above it are made where that is possible; is the path right?"
+        }
+        _ => "where that cannot be mended, name another directory with --state.dir",
+    }
 }
 
 fn escaped(text: &str) -> String {

@@ -57,8 +57,11 @@ impl Settings {
             ("limits.series_max", *series_max != self.limits.series_max, AtOnce),
             ("limits.sources_max", *sources_max != self.limits.sources_max, AtOnce),
             ("limits.open_files_max", *open_files_max != self.limits.open_files_max, AtRestart),
-            // Finished inputs have it, and a daemon reads none.
-            ("limits.expansion_ratio_max", *expansion_ratio_max != self.limits.expansion_ratio_max, AtOnce),
+            (
+                "limits.expansion_ratio_max",
+                *expansion_ratio_max != self.limits.expansion_ratio_max,
+                AtRestart,
+            ),
             ("rules.dirs", *dirs != self.rules.dirs, AtOnce),
         ] {
             match (differs, effect) {
@@ -82,6 +85,7 @@ impl Settings {
                 line_bytes_max: self.limits.line_bytes_max,
                 event_lines_max: self.limits.event_lines_max,
                 open_files_max: self.limits.open_files_max,
+                expansion_ratio_max: self.limits.expansion_ratio_max,
                 ..next.limits
             },
             rules: next.rules,

@@ -222,6 +222,7 @@ fn what_changed_is_named_and_what_can_wait_for_no_restart_is_taken() {
         "limits.line_bytes_max",
         "limits.event_lines_max",
         "limits.open_files_max",
+        "limits.expansion_ratio_max",
     ];
     assert_eq!(changes.at_restart, at_restart);
     let all = changes.at_once.len() + changes.at_restart.len();

@@ -19,28 +19,32 @@ const LAST_COMMIT_WITHIN: Duration = Duration::from_millis(950);
 pub(super) struct Committing {
     shared: Arc<Shared>,
     wake: SyncSender<()>,
-    /// Never says anything; ends with the thread.
-    ended: Receiver<()>,
+    /// Whether the last commit made everything durable, at the end of the thread.
+    ended: Receiver<bool>,
 }
 
 /// The last commit, under way.
 pub(super) struct LastCommit {
-    ended: Receiver<()>,
+    ended: Receiver<bool>,
     begun: Instant,
+    /// Once it is over.
+    is_durable: Option<bool>,
 }
 
 impl Committing {
     pub fn start(shared: &Arc<Shared>, clock: &Clock) -> io::Result<Committing> {
-        report_recovery(shared);
         let (wake, woken) = mpsc::sync_channel(1);
-        let (ends, ended) = mpsc::channel::<()>();
+        let (end, ended) = mpsc::channel();
         let (books, clock) = (shared.clone(), clock.clone());
         thread::Builder::new().name("committer".to_owned()).spawn(move || {
-            let _ends = ends;
             while woken.recv().is_ok() {
                 report(books.commit(clock().wall));
             }
-            report(books.commit(clock().wall));
+            let last = books.commit(clock().wall);
+            let is_durable = !matches!(last, Some(Outcome::Failed { .. }));
+            report(last);
+            // Nobody listens any more when the time was over.
+            let _ = end.send(is_durable);
         })?;
         Ok(Committing { shared: shared.clone(), wake, ended })
     }
@@ -54,47 +58,36 @@ impl Committing {
     }
 
     pub fn last_commit(self) -> LastCommit {
-        LastCommit { ended: self.ended, begun: Instant::now() }
+        LastCommit { ended: self.ended, begun: Instant::now(), is_durable: None }
     }
 }
 
 impl LastCommit {
     /// Until it is durable; not when, or once, somebody asks us to end.
-    pub fn wait_unless(&self, stop: &Stop) {
+    pub fn wait_unless(&mut self, stop: &Stop) {
         while !stop.is_asked() && !self.is_over(Duration::from_millis(20)) {}
     }
 
-    /// Whether everything that was counted is durable. Waits for it as long as there is time.
-    pub fn is_settled(&self, shared: &Shared) -> bool {
+    /// Whether everything that was delivered before it is durable. Waits for it as long as there is time.
+    pub fn settle(mut self) -> bool {
         let is_over = self.is_over(LAST_COMMIT_WITHIN.saturating_sub(self.begun.elapsed()));
-        let is_settled = is_over && shared.is_settled();
+        let is_settled = is_over && self.is_durable == Some(true);
         if !is_settled {
             tracing::error!("the last counts could not be committed and are not part of the state");
         }
         is_settled
     }
 
-    fn is_over(&self, patience: Duration) -> bool {
-        self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
-    }
-}
-
-fn report_recovery(shared: &Shared) {
-    let Some(recovery) = shared.recovery() else { return };
-    for damage in &recovery.damage {
-        tracing::error!("damaged state: {damage}");
-    }
-    match recovery.generation {
-        Some(generation) => {
-            tracing::info!(
-                generation,
-                commits = recovery.records,
-                torn = recovery.torn,
-                "going on with the state"
-            );
+    fn is_over(&mut self, patience: Duration) -> bool {
+        if self.is_durable.is_none() {
+            self.is_durable = match self.ended.recv_timeout(patience) {
+                Ok(is_durable) => Some(is_durable),
+                Err(RecvTimeoutError::Timeout) => None,
+                // It has panicked.
+                Err(RecvTimeoutError::Disconnected) => Some(false),
+            };
         }
-        None if recovery.damage.is_empty() => tracing::info!("there is no state yet; starting with none"),
-        None => tracing::error!("no state can be used; everything is counted from 0"),
+        self.is_durable.is_some()
     }
 }
 
@@ -219,11 +212,25 @@ mod tests {
         assert_eq!(shared.ledger().totals().counts.lines, 0);
         let stop = Stop::new().unwrap();
         stop.ask();
-        let last = committing.last_commit();
+        let mut last = committing.last_commit();
         last.wait_unless(&stop);
-        assert!(!last.is_settled(&shared), "it cannot be");
+        assert!(!last.settle(), "it cannot be");
         assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
         drop(closed);
+    }
+
+    #[test]
+    fn who_delivers_behind_the_last_commit_does_not_unsettle_it() {
+        let (scratch, door, clock) =
+            (tempfile::tempdir().unwrap(), Arc::new(Mutex::new(())), world::real_clock());
+        let shared = shared(scratch.path().join("state"), &door, &clock);
+        let committing = Committing::start(&shared, &clock).unwrap();
+        shared.deliver(lines(1));
+        let mut last = committing.last_commit();
+        last.wait_unless(&Stop::new().unwrap());
+        shared.deliver(lines(1));
+        assert!(last.settle());
+        assert_eq!(shared.ledger().totals().counts.lines, 1);
     }
 
     #[test]
@@ -233,9 +240,9 @@ mod tests {
         let shared = shared(scratch.path().join("state"), &door, &clock);
         let committing = Committing::start(&shared, &clock).unwrap();
         (0..10).for_each(|_| shared.deliver(lines(1)));
-        let last = committing.last_commit();
+        let mut last = committing.last_commit();
         last.wait_unless(&Stop::new().unwrap());
-        assert!(last.is_settled(&shared));
+        assert!(last.settle());
         assert_eq!(shared.ledger().totals().counts.lines, 10);
         let held = crate::ledger::store::look(&Disk, &scratch.path().join("state")).unwrap();
         assert_eq!(held.totals.lines, 10);

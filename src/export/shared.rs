@@ -163,13 +163,6 @@ impl Shared {
         self.durable.as_ref().and_then(|durable| held(&durable.trouble).clone())
     }
 
-    /// Whether everything that was delivered is durable, or nothing has to be.
-    pub fn is_settled(&self) -> bool {
-        self.durable
-            .as_ref()
-            .is_none_or(|durable| held(&durable.trouble).is_none() && !held(&durable.queue).has_counts())
-    }
-
     pub fn set_ready(&self, is_ready: bool) {
         self.is_ready.store(is_ready, Ordering::Release);
     }

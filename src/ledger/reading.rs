@@ -23,6 +23,8 @@ pub struct SourceRow<'a> {
 /// Sums over everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
+    /// The first tick; with a state directory that of the first process.
+    pub since: Option<Millis>,
     /// Of all sources.
     pub counts: SourceCounts,
     /// Matches: verdicts, not lines.
@@ -84,6 +86,7 @@ impl Ledger {
 
     pub fn totals(&self) -> Totals {
         let mut totals = Totals {
+            since: self.register.started,
             errors: sum(self.errors().map(|(_, seen)| seen.count)),
             ambiguous: sum(self.ambiguous().map(|(_, seen)| seen.count)),
             foreign: self.foreign,

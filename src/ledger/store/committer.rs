@@ -5,6 +5,7 @@
 //! stays as it is and a copy beside it (the shadow) goes on counting; each tick a new file is tried with all of the
 //! shadow, and when one is written the shadow becomes the ledger. Knows no clock and no thread.
 
+use std::io;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -39,6 +40,16 @@ struct Failing {
     shadow: Ledger,
     /// Series up to here are the same in the ledger and in the shadow.
     forked: Births,
+}
+
+impl Failing {
+    /// The ledger as it is, and beside it what the deltas make of it.
+    fn fork(books: &Mutex<Ledger>, deltas: Vec<Delta>, answers: &[(Reader, Births)], now: Millis) -> Failing {
+        let mut shadow = lock(books).clone();
+        let forked = shadow.births();
+        shadow.apply(deltas, answers, now);
+        Failing { shadow, forked }
+    }
 }
 
 /// What came of a tick.
@@ -123,15 +134,21 @@ impl Committer {
         };
         match written {
             Ok(generation) => {
-                lock(books).apply(deltas, answers, now);
-                self.committed(generation, false)
+                let mut ledger = lock(books);
+                if ledger.revision == self.revision {
+                    ledger.apply(deltas, answers, now);
+                    drop(ledger);
+                    return self.committed(generation, false);
+                }
+                // A reload came meanwhile. Under its limits the same deltas may make other series than those that the
+                // record stands for; none is shown before it is in a file.
+                drop(ledger);
+                let failing = Failing::fork(books, deltas, answers, now);
+                self.publish(books, failing, false)
             }
             Err(error) => {
-                let mut shadow = lock(books).clone();
-                let forked = shadow.births();
-                shadow.apply(deltas, answers, now);
-                self.state = State::Failing(Box::new(Failing { shadow, forked }));
-                Outcome::Failed { error: failed(&self.store.directory, "write")(error), began: true }
+                let failing = Failing::fork(books, deltas, answers, now);
+                self.failed(failing, error, true)
             }
         }
     }
@@ -150,6 +167,12 @@ impl Committer {
         let forked = *forked;
         let seen = |(reader, births): &(Reader, Births)| (reader.clone(), forked.min(*births));
         shadow.apply(deltas, &answers.iter().map(seen).collect::<Vec<_>>(), now);
+        self.publish(books, failing, true)
+    }
+
+    /// Makes the shadow the ledger, once all of it is in a new file.
+    fn publish(&mut self, books: &Mutex<Ledger>, mut failing: Failing, had_failed: bool) -> Outcome {
+        let shadow = &mut failing.shadow;
         self.revision = shadow.revision;
         match self.store.begin(Snapshot::of(shadow), None) {
             Ok(generation) => {
@@ -159,13 +182,15 @@ impl Committer {
                 let old = mem::replace(&mut *ledger, failing.shadow);
                 drop(ledger);
                 drop(old);
-                self.committed(generation, true)
+                self.committed(generation, had_failed)
             }
-            Err(error) => {
-                self.state = State::Failing(Box::new(failing));
-                Outcome::Failed { error: failed(&self.store.directory, "write")(error), began: false }
-            }
+            Err(error) => self.failed(failing, error, !had_failed),
         }
+    }
+
+    fn failed(&mut self, failing: Failing, error: io::Error, began: bool) -> Outcome {
+        self.state = State::Failing(Box::new(failing));
+        Outcome::Failed { error: failed(&self.store.directory, "write")(error), began }
     }
 
     fn committed(&mut self, generation: Generation, recovered: bool) -> Outcome {

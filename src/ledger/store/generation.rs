@@ -67,14 +67,10 @@ impl Generation {
         if let Some(changes) = changes {
             frame::write_record(&mut bytes, &mut chain, &encode(&Record::Changes(Box::new(changes)))?)?;
         }
-        let temporary = temporary(directory);
-        // Left over from one that failed; where it cannot go, the next call says so.
-        let _ = files.remove(&temporary);
-        let mut file = files.create(&temporary)?;
-        append_all(&mut *file, &bytes)?;
-        file.sync()?;
-        files.rename(&temporary, &path_of(directory, header.generation))?;
-        files.sync_directory(directory)?;
+        let file = publish(files, directory, header.generation, &bytes).inspect_err(|_| {
+            // On a disk that is full it would keep the room that others wait for. Where it cannot go, the next one says so.
+            let _ = files.remove(&temporary(directory));
+        })?;
         Ok(Generation { file, chain, bytes: bytes.len() as u64, snapshot_bytes })
     }
 
@@ -87,6 +83,19 @@ impl Generation {
         self.bytes += bytes.len() as u64;
         Ok(())
     }
+}
+
+/// Written whole under a temporary name, durable, and then there under its own.
+fn publish(files: &dyn Files, directory: &Path, generation: u64, bytes: &[u8]) -> io::Result<Box<dyn File>> {
+    let temporary = temporary(directory);
+    // Left over from one that was killed; where it cannot go, the next call says so.
+    let _ = files.remove(&temporary);
+    let mut file = files.create(&temporary)?;
+    append_all(&mut *file, bytes)?;
+    file.sync()?;
+    files.rename(&temporary, &path_of(directory, generation))?;
+    files.sync_directory(directory)?;
+    Ok(file)
 }
 
 fn encode(record: &Record) -> io::Result<Vec<u8>> {

@@ -4,9 +4,10 @@
 //! may hold. Rows that find no room are folded as everywhere; totals stay right.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use crate::aggregation;
-use crate::event::{Delta, Mark, Millis, Seen, SourceCounts, TenantKey, reserved};
+use crate::event::{AmbiguousKey, Counts, Delta, ErrorKey, Mark, Millis, SourceCounts, TenantKey, reserved};
 use crate::ledger::{Births, Reader};
 
 /// Readers whose answers are remembered; a scraper beyond them is shown zeros for longer.
@@ -57,19 +58,31 @@ fn counts(delta: &Delta) -> bool {
 }
 
 fn merge(mine: &mut Delta, mut theirs: Delta, limits: &aggregation::Limits) {
-    if mine.tenants.len() + theirs.tenants.len() > limits.rows_max {
-        let fold = |(key, seen): (TenantKey, Seen)| match mine.tenants.get(&key) {
-            Some(_) => (key, seen),
-            None => (TenantKey { tenant: reserved::OTHER.into(), ..key }, seen),
-        };
-        let tenants = std::mem::take(&mut theirs.tenants).into_iter().map(fold);
-        tenants.for_each(|(key, seen)| theirs.tenants.add(key, &seen));
-    }
+    let other = || reserved::OTHER.into();
+    fold(&mine.errors, &mut theirs.errors, limits, |key| ErrorKey { code: other(), ..key });
+    fold(&mine.tenants, &mut theirs.tenants, limits, |key| TenantKey { tenant: other(), ..key });
+    fold(&mine.ambiguous, &mut theirs.ambiguous, limits, |key| AmbiguousKey { code: other(), ..key });
     if mine.tenants_unmatched.len() + theirs.tenants_unmatched.len() > limits.tenants_max {
         theirs.tenants_unmatched.retain(|tenant, _: &mut Millis| mine.tenants_unmatched.contains_key(tenant));
     }
     mine.merge(theirs);
     compact(&mut mine.marks);
+}
+
+/// Rows that `mine` has no room for become one.
+fn fold<K: Clone + Eq + Hash>(
+    mine: &Counts<K>,
+    theirs: &mut Counts<K>,
+    limits: &aggregation::Limits,
+    folded: impl Fn(K) -> K,
+) {
+    if mine.len() + theirs.len() <= limits.rows_max {
+        return;
+    }
+    for (key, seen) in std::mem::take(theirs) {
+        let is_known = mine.get(&key).is_some();
+        theirs.add(if is_known { key } else { folded(key) }, &seen);
+    }
 }
 
 /// Of marks with one key the last stays.

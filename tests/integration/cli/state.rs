@@ -79,6 +79,28 @@ fn counts_go_on_where_the_last_process_ended() {
 }
 
 #[test]
+fn the_totals_at_the_end_are_those_of_the_metrics_and_say_since_when_where_others_counted_before() {
+    let (_dir, path) = private();
+    let first = stderr(&run_on(&path, &LINE.repeat(2)));
+    assert!(first.contains("2 lines (38 B) read: 2 errors of known providers"), "{first}");
+    let second = stderr(&run_on(&path, LINE));
+    let (_, since) = second.split_once("3 lines (57 B) read since 20").unwrap_or_else(|| panic!("{second}"));
+    assert!(since.contains(" UTC, 1 by this process: 3 errors of known providers"), "{second}");
+}
+
+#[test]
+fn damage_is_said_also_by_a_start_that_fails_for_another_reason() {
+    let (_dir, path) = private();
+    run_on(&path, LINE);
+    let journal = journals(&path).pop().unwrap();
+    // Shorter than its header: nothing in it can be used.
+    fs::write(&journal, "no journal").unwrap();
+    let mut other = Running::daemon(&[]);
+    let refused = run(&["run", "--state.dir", &path, FREE[0], &other.address()], LINE);
+    assert_refused(&refused, &["damaged state", journal.to_str().unwrap(), "counted from 0"]);
+}
+
+#[test]
 fn without_a_directory_it_is_said_once_that_counts_live_in_memory_only() {
     let said = stderr(&run(&["run", FREE[0], FREE[1]], LINE));
     assert_eq!(said.matches("memory only").count(), 1, "{said}");
@@ -104,6 +126,24 @@ fn the_first_directory_of_the_service_manager_is_taken_where_nobody_names_one() 
 }
 
 #[test]
+fn the_link_that_the_service_manager_names_leads_to_its_directory_and_links_that_people_name_do_not() {
+    let (dir, path) = private();
+    let link = dir.path().join("link");
+    symlink(&path, &link).unwrap();
+    let link = link.to_str().unwrap();
+    let log = dir.path().join("app.log");
+    fs::write(&log, LINE).unwrap();
+    let mut offered = command(&["run", FREE[0], FREE[1], "--input", log.to_str().unwrap()]);
+    offered.env("STATE_DIRECTORY", link);
+    let mut daemon = Running::start(offered);
+    daemon.address();
+    daemon.signal("-TERM");
+    assert_eq!(daemon.exit_code(), Some(0));
+    assert_eq!(journals(&path).len(), 1);
+    assert_refused(&run(&["run", "--state.dir", link, FREE[0], FREE[1]], LINE), &[link, "symbolic link"]);
+}
+
+#[test]
 fn a_second_daemon_is_refused_with_the_name_of_the_directory() {
     let (_dir, path) = private();
     let mut first = Running::daemon(&["--state.dir", &path]);
@@ -126,9 +166,37 @@ fn a_directory_that_is_not_private_is_refused_with_what_to_do() {
     assert_refused(&run_on(link.to_str().unwrap()), &["/link", "symbolic link"]);
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
-    assert_refused(&run_on(file.to_str().unwrap()), &["/file", "no directory"]);
-    assert_refused(&run_on(file.join("below").to_str().unwrap()), &["/file/below"]);
+    assert_refused(&run_on(file.to_str().unwrap()), &["/file: is no directory\n", "hint: it has to be"]);
+    let below = file.join("below");
+    assert_refused(&run_on(below.to_str().unwrap()), &["/file/below", "Not a directory", "hint:"]);
+    let dangling = dir.path().join("dangling");
+    symlink("/nowhere/at/all", &dangling).unwrap();
+    assert_refused(&run_on(dangling.to_str().unwrap()), &["/dangling", "symbolic link"]);
+    assert_refused(
+        &run_on("/proc/nowhere/state"),
+        &["/proc/nowhere/state", "No such file", "is the path right"],
+    );
     assert!(journals(&path).is_empty());
+}
+
+#[test]
+fn a_directory_above_that_is_not_there_is_made_private_too() {
+    let (_dir, path) = private();
+    let below = Path::new(&path).join("a/b");
+    run_on(below.to_str().unwrap(), LINE);
+    for made in [&below, below.parent().unwrap()] {
+        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}
+
+#[test]
+fn a_first_commit_that_fails_is_refused_with_path_and_reason_said_once() {
+    let (_dir, path) = private();
+    // Nothing can be written under the name that new files have while they are written.
+    fs::create_dir_all(Path::new(&path).join("ledger.new/x")).unwrap();
+    let refused = run(&["run", "--state.dir", &path, FREE[0], FREE[1]], LINE);
+    assert_refused(&refused, &[&format!("state directory {path}: cannot write: File exists"), "hint:"]);
+    assert_eq!(stderr(&refused).matches("File exists").count(), 1, "{}", stderr(&refused));
 }
 
 #[test]

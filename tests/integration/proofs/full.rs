@@ -7,18 +7,19 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::daemon::{Address, Life};
-use super::scrape::{Kind, Reader, ask, next_commits, sheet, wait_until};
-use super::writer::{Noted, Rotation, Writer};
+use super::scrape::{Kind, Reader, ask, files_known, lines_counted, next_commits, sheet, wait_until};
+use super::writer::{Rotation, Writer};
 use super::{Ground, dice, say};
+use crate::cli::process::{run, stderr};
 use crate::tools;
 
 struct Mount(PathBuf);
 
 impl Mount {
-    fn new(at: &Path, kib: usize) -> Result<Mount, String> {
+    fn new(at: &Path, options: &str) -> Result<Mount, String> {
         fs::create_dir_all(at).unwrap();
-        let size = format!("size={kib}k,mode=0700");
-        let output = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
+        let options = format!("mode=0700,{options}");
+        let output = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).output();
         match output {
             Ok(output) if output.status.success() => Ok(Mount(at.to_owned())),
             Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
@@ -43,12 +44,42 @@ impl Drop for Mount {
     }
 }
 
+/// What cannot be used from the start on is refused, beside what fails later. More of such directories are in `cli::state`.
+#[test]
+#[ignore = "runs alone; tests/all.sh does it"]
+fn a_disk_that_cannot_be_written_to_at_the_start_is_refused_with_path_reason_and_hint() {
+    const SELF: &str = "a_disk_that_cannot_be_written_to_at_the_start_is_refused_with_path_reason_and_hint";
+    let ground = Ground::new();
+    let at = ground.state();
+    for (options, prepare, reason, hint) in [
+        ("ro", (|_| ()) as fn(&Mount), "lock: cannot lock: Read-only file system", "can be written to"),
+        ("size=4k", Mount::fill, "cannot write: No space left on device", "make room"),
+        ("nr_inodes=1", |_| (), "lock: cannot lock: No space left on device", "make room"),
+        ("uid=12345", |_| (), "belongs to user 12345, not to the user 0", "of the user that runs this"),
+    ] {
+        let mount = match Mount::new(&at, options) {
+            Ok(mount) => mount,
+            Err(reason) => return tools::skip(SELF, &reason),
+        };
+        prepare(&mount);
+        let output =
+            run(&["run", "--web.listen-address", "127.0.0.1:0", "--state.dir", at.to_str().unwrap()], b"x\n");
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{options}: {said}");
+        for text in [&format!("state directory {}", at.display()), reason, "hint: ", hint] {
+            assert!(said.contains(text), "{options}: {text:?} is missing: {said}");
+        }
+        assert!(said.matches("os error").count() <= 1, "{options}: {said}");
+        assert!(!at.join("ledger.new").exists(), "{options}: what was not finished keeps no room");
+    }
+}
+
 #[test]
 #[ignore = "runs alone; tests/all.sh does it"]
 fn with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afterwards() {
     const SELF: &str = "with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afterwards";
     let ground = Ground::new();
-    let mount = match Mount::new(&ground.root.path().join("disk"), 512) {
+    let mount = match Mount::new(&ground.root.path().join("disk"), "size=512k") {
         Ok(mount) => mount,
         Err(reason) => return tools::skip(SELF, &reason),
     };
@@ -60,12 +91,7 @@ fn with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afte
     let readers =
         [Kind::Scraper, Kind::Anybody].map(|kind| Reader::start(&address, kind, Duration::from_millis(20)));
     let mut life = Life::start_at(&args, &address);
-    wait_until(&life.address(), "the file is known", |sheet| sheet.sum("faultline_source_files", "") == 1);
-    let counted = |here: &str, noted: &Noted| {
-        wait_until(here, &format!("{} lines are counted", noted.lines), |sheet| {
-            sheet.sum("faultline_lines_total", "") >= noted.lines
-        })
-    };
+    files_known(&life.address(), 1);
     let busy = |writer: &mut Writer, dice: &mut crate::sim::dice::Dice| {
         for _ in 0..20 {
             writer.write(1 + dice.below(50));
@@ -86,7 +112,7 @@ fn with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afte
     for round in 0..3 {
         busy(&mut writer, &mut dice);
         let here = life.address();
-        counted(&here, &writer.noted);
+        lines_counted(&here, writer.noted.lines);
         next_commits(&here, 2);
         mount.fill();
         let errors = sheet(&here).sum("faultline_ledger_errors_total", "");
@@ -117,7 +143,7 @@ fn with_a_full_disk_counting_goes_on_exposure_stands_still_and_all_is_there_afte
             _ => fs::remove_file(mount.filler()).unwrap(),
         }
         let here = life.address();
-        let now = counted(&here, &writer.noted);
+        let now = lines_counted(&here, writer.noted.lines);
         assert_eq!(now.sum("faultline_ledger_up", ""), 1);
         assert_eq!(ask(&here, "/-/ready", "").unwrap().0, 200);
         writer.noted.assert_counted(&next_commits(&here, 2));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::daemon::{Address, Life};
-use super::scrape::{Kind, Reader, next_commits, wait_until};
+use super::scrape::{Kind, Reader, files_known, lines_counted, next_commits};
 use super::writer::{Load, Rotation, Writer, finish};
 use super::{Ground, dice, figure, say};
 
@@ -17,15 +17,11 @@ fn after_every_kill_the_counters_equal_what_was_written_and_nobody_saw_one_fall(
     let readers =
         [Kind::Scraper, Kind::Anybody].map(|kind| Reader::start(&address, kind, Duration::from_millis(30)));
     let load = Load::new(40, 6_000, 20);
-    let writers = [Rotation::Cascade, Rotation::CopyTruncate, Rotation::Mixed].iter().enumerate();
-    let writers: Vec<Writer> = writers
-        .map(|(number, rotation)| {
-            Writer::new(&ground.log(&format!("w{number}.log")), number, *rotation, dice.split())
-        })
-        .collect();
+    let writers =
+        Writer::each(&[Rotation::Cascade, Rotation::CopyTruncate, Rotation::Mixed], &ground, &mut dice);
     // What is rotated before a daemon knows the file is nobody's: from the first commit on all of it counts.
     let life = Life::start_at(&ground.args("*.log"), &address);
-    wait_until(&life.address(), "the files are known", |sheet| sheet.sum("faultline_source_files", "") == 3);
+    files_known(&life.address(), 3);
     let writers = writers.into_iter().map(|writer| writer.run(&load)).collect();
     std::thread::sleep(Duration::from_millis(dice.below(2_000)));
     life.kill();
@@ -39,9 +35,7 @@ fn after_every_kill_the_counters_equal_what_was_written_and_nobody_saw_one_fall(
     let (noted, rotations) = finish(&load, writers);
     let life = Life::start_at(&ground.args("*.log"), &address);
     let here = life.address();
-    wait_until(&here, &format!("{} lines are counted", noted.lines), |sheet| {
-        sheet.sum("faultline_lines_total", "") >= noted.lines
-    });
+    lines_counted(&here, noted.lines);
     // Time enough for a line to come twice.
     let sheet = next_commits(&here, 3);
     let reports = readers.map(Reader::finish);

@@ -9,16 +9,14 @@ use std::process::Command;
 
 use super::Ground;
 use super::daemon::{Address, Life};
-use super::scrape::{next_commits, wait_until};
+use super::scrape::{lines_counted, next_commits, wait_until};
 use super::writer::appending;
 use crate::tools;
 
 const LINE: &str = "ERROR drm licence failed: MDRM-501 seq=1 tenant=t1\n";
 
 fn lines(here: &str, count: u64) {
-    wait_until(here, &format!("{count} lines are counted"), |sheet| {
-        sheet.sum("faultline_lines_total", "") >= count
-    });
+    lines_counted(here, count);
     assert_eq!(next_commits(here, 2).sum("faultline_lines_total", ""), count);
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::daemon::{Address, Life};
-use super::scrape::{Kind, Reader, next_commits, wait_until};
+use super::scrape::{Kind, Reader, files_known, lines_counted, next_commits, wait_until};
 use super::writer::{Load, Rotation, Writer, finish};
 use super::{Ground, dice, figure, say};
 use crate::sim::dice::Dice;
@@ -60,16 +60,12 @@ fn reloads_under_load_lose_nothing_and_a_broken_one_keeps_the_old_rules() {
     let address = Address::default();
     let reader = Reader::start(&address, Kind::Scraper, Duration::from_millis(30));
     let load = Load::new(60, 3_000, 10);
-    let writers = [Rotation::Cascade, Rotation::CopyTruncate, Rotation::Mixed].iter().enumerate();
-    let writers: Vec<Writer> = writers
-        .map(|(number, rotation)| {
-            Writer::new(&ground.log(&format!("w{number}.log")), number, *rotation, dice.split())
-        })
-        .collect();
+    let writers =
+        Writer::each(&[Rotation::Cascade, Rotation::CopyTruncate, Rotation::Mixed], &ground, &mut dice);
     let args = ["--config.file", root.join("faultline.yaml").to_str().unwrap()].map(str::to_owned);
     let life = Life::start_at(&args, &address);
     let here = life.address();
-    wait_until(&here, "the files are known", |sheet| sheet.sum("faultline_source_files", "") == 3);
+    files_known(&here, 3);
     let writers = writers.into_iter().map(|writer| writer.run(&load)).collect();
     let mut broken = 0;
     for reload in 1..=reloads {
@@ -105,9 +101,7 @@ fn reloads_under_load_lose_nothing_and_a_broken_one_keeps_the_old_rules() {
         }
     }
     let (noted, rotations) = finish(&load, writers);
-    wait_until(&here, &format!("{} lines are counted", noted.lines), |sheet| {
-        sheet.sum("faultline_lines_total", "") >= noted.lines
-    });
+    lines_counted(&here, noted.lines);
     let sheet = next_commits(&here, 3);
     let report = reader.finish();
     say(&format!(

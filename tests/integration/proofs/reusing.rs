@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 
 use super::daemon::{Address, Life};
-use super::scrape::{next_commits, wait_until};
+use super::scrape::{lines_counted, next_commits};
 use super::writer::{CODES, Noted, appending};
 use super::{Ground, dice, figure, say};
 
@@ -41,9 +41,7 @@ fn a_new_file_with_the_inode_of_an_old_one_is_read_from_its_start() {
     let begun = Instant::now();
     for round in 0..rounds {
         let here = life.as_ref().unwrap().address();
-        noted.assert_counted(&wait_until(&here, &format!("round {round}: {} lines", noted.lines), |sheet| {
-            sheet.sum("faultline_lines_total", "") >= noted.lines
-        }));
+        noted.assert_counted(&lines_counted(&here, noted.lines));
         let is_down = round % 2 == 1;
         if is_down {
             restarts += 1;
@@ -66,9 +64,7 @@ fn a_new_file_with_the_inode_of_an_old_one_is_read_from_its_start() {
         }
     }
     let life = life.unwrap();
-    wait_until(&life.address(), "all is counted", |sheet| {
-        sheet.sum("faultline_lines_total", "") >= noted.lines
-    });
+    lines_counted(&life.address(), noted.lines);
     let sheet = next_commits(&life.address(), 3);
     say(&format!(
         "proof inode reuse: {} files deleted and made anew, {reused} with the same inode, {restarts} restarts, {:.0} s",

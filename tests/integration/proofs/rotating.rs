@@ -6,7 +6,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::daemon::{Address, Life};
-use super::scrape::{Kind, Reader, next_commits, wait_until};
+use super::scrape::{Kind, Reader, files_known, next_commits, wait_until};
 use super::writer::{CODES, Noted, appending};
 use super::{Ground, dice, figure, say};
 
@@ -26,7 +26,7 @@ fn a_thousand_generations_a_second_are_read_each_once() {
     let path = ground.log("app.log");
     // A file that is rotated before anybody saw its name belongs to no family.
     drop(appending(&path));
-    wait_until(&here, "the file is known", |sheet| sheet.sum("faultline_source_files", "") == 1);
+    files_known(&here, 1);
     let mut noted = Noted::default();
     let mut kept = VecDeque::new();
     let begun = Instant::now();

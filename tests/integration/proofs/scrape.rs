@@ -122,6 +122,18 @@ pub fn wait_for(address: &str, what: &str, patience: Duration, is_so: impl Fn(&S
     }
 }
 
+/// Looks until so many files are followed.
+pub fn files_known(address: &str, files: u64) -> Sheet {
+    wait_until(address, "the files are known", |sheet| sheet.sum("faultline_source_files", "") == files)
+}
+
+/// Looks until so many lines are counted, or more.
+pub fn lines_counted(address: &str, lines: u64) -> Sheet {
+    wait_until(address, &format!("{lines} lines are counted"), |sheet| {
+        sheet.sum("faultline_lines_total", "") >= lines
+    })
+}
+
 /// Waits for a commit that begins after this call.
 pub fn next_commits(address: &str, count: u64) -> Sheet {
     let now = sheet(address).sum("faultline_ticks_total", "");

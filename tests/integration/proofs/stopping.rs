@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::daemon::{Address, Life};
-use super::scrape::{Kind, Reader, next_commits, wait_until};
+use super::scrape::{Kind, Reader, files_known, lines_counted, next_commits};
 use super::writer::{Load, Rotation, Writer, finish};
 use super::{Ground, dice, figure, say};
 use crate::cli::process::run_without_input;
@@ -17,14 +17,10 @@ fn after_each_sigterm_counts_and_positions_agree_and_it_was_gone_within_two_seco
     let address = Address::default();
     let reader = Reader::start(&address, Kind::Scraper, Duration::from_millis(30));
     let load = Load::new(200, 1_000, 3);
-    let writers = [Rotation::Rename, Rotation::Cascade, Rotation::CopyTruncate].iter().enumerate();
-    let writers: Vec<Writer> = writers
-        .map(|(number, rotation)| {
-            Writer::new(&ground.log(&format!("w{number}.log")), number, *rotation, dice.split())
-        })
-        .collect();
+    let writers =
+        Writer::each(&[Rotation::Rename, Rotation::Cascade, Rotation::CopyTruncate], &ground, &mut dice);
     let life = Life::start_at(&ground.args("*.log"), &address);
-    wait_until(&life.address(), "the files are known", |sheet| sheet.sum("faultline_source_files", "") == 3);
+    files_known(&life.address(), 3);
     let writers = writers.into_iter().map(|writer| writer.run(&load)).collect();
     let mut took = vec![life.stop()];
     for stop in 1..stops {
@@ -38,9 +34,7 @@ fn after_each_sigterm_counts_and_positions_agree_and_it_was_gone_within_two_seco
     let (noted, rotations) = finish(&load, writers);
     let life = Life::start_at(&ground.args("*.log"), &address);
     let here = life.address();
-    wait_until(&here, &format!("{} lines are counted", noted.lines), |sheet| {
-        sheet.sum("faultline_lines_total", "") >= noted.lines
-    });
+    lines_counted(&here, noted.lines);
     let sheet = next_commits(&here, 3);
     let report = reader.finish();
     took.sort_unstable();

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::Ground;
 use super::scrape::{Report, Sheet};
 use crate::sim::dice::Dice;
 
@@ -94,6 +95,16 @@ impl Writer {
         let file = appending(path);
         let noted = Noted::default();
         Writer { path: path.to_owned(), file, rotation, number, dice, seq: 0, generations: 0, noted }
+    }
+
+    /// One for each, on files of their own.
+    pub fn each(rotations: &[Rotation], ground: &Ground, dice: &mut Dice) -> Vec<Writer> {
+        let numbered = rotations.iter().enumerate();
+        numbered
+            .map(|(number, rotation)| {
+                Writer::new(&ground.log(&format!("w{number}.log")), number, *rotation, dice.split())
+            })
+            .collect()
     }
 
     fn line(&mut self) -> String {

@@ -91,12 +91,8 @@ fn it_may_fail_for_long_and_nothing_is_lost_or_taken_back() {
 
 #[test]
 fn each_call_of_a_start_may_fail_and_the_next_start_finds_everything() {
-    let memory = Memory::default();
-    let mut life = Life::begin(&memory);
-    life.tick();
-    life.count("x", 3);
-    let state = life.state();
-    drop(life);
+    let memory = after_a_life(3);
+    let (state, _) = recovered(&memory);
     let mut failures = 0;
     for call in 0.. {
         let copy = memory.copy();

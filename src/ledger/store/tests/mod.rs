@@ -124,6 +124,15 @@ impl Life {
     }
 }
 
+/// What a life leaves in which `x` was counted so often.
+fn after_a_life(count: u64) -> Memory {
+    let memory = Memory::default();
+    let mut life = Life::begin(&memory);
+    life.tick();
+    life.count("x", count);
+    memory
+}
+
 fn is_committed(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Committed { .. })
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
 use crate::event::reserved;
-use crate::ledger::store::{StoreError, look, reset};
+use crate::ledger::store::{FORMAT, StoreError, look, reset};
 use crate::world::Disk;
 
 fn open(directory: &Path) -> Result<Store, StoreError> {
@@ -158,6 +158,12 @@ fn deltas_that_wait_are_one_a_source_and_bounded() {
             let [provider, category] = ["p", "token"].map(Label::from);
             let tenant: Label = format!("{n}-{tenant}").into();
             many.tenants_unmatched.insert(tenant.clone(), Millis(1));
+            many.ambiguous
+                .add(AmbiguousKey { provider: provider.clone(), code: tenant.clone() }, &Seen::once(None));
+            many.errors.add(
+                ErrorKey { provider: provider.clone(), category: category.clone(), code: tenant.clone() },
+                &Seen::once(None),
+            );
             many.tenants.add(TenantKey { provider, category, tenant }, &Seen::once(None));
         }
         queue.deliver(many);
@@ -177,5 +183,42 @@ fn deltas_that_wait_are_one_a_source_and_bounded() {
     let other = s.tenants.iter().find(|(key, _)| &*key.tenant == reserved::OTHER).unwrap();
     assert_eq!(s.tenants.iter().map(|(_, seen)| seen.count).sum::<u64>(), 300_010);
     assert!(other.1.count > 0);
+    assert!(s.errors.len() < 262_200 && s.ambiguous.len() < 262_200, "{}", s.errors.len());
+    assert_eq!(s.errors.iter().map(|(_, seen)| seen.count).sum::<u64>(), 300_010);
+    assert_eq!(s.ambiguous.iter().map(|(_, seen)| seen.count).sum::<u64>(), 300_010);
     assert_eq!((answers.len(), answers[0].1), (1_024, Births(1)));
+}
+
+/// A journal as it was written when this format was new: a snapshot, counts of two sources, answers to a scraper, a mark
+/// that went away. Whoever turns this red reads it no longer, and raises [`FORMAT`] or keeps a way to read it.
+#[test]
+fn a_journal_of_this_format_is_read_by_whoever_comes_later() {
+    let memory = Memory::default();
+    memory.write(&path_of(&directory(), 1), include_bytes!("format-1.journal").to_vec());
+    assert_eq!(FORMAT, 1);
+    let seen = look(&memory, &directory()).unwrap();
+    assert_eq!((seen.damage, seen.records, seen.written_at), (vec![], 5, Some(1_005_000)));
+    let totals = (seen.totals.lines, seen.totals.errors, seen.totals.ambiguous, seen.totals.foreign);
+    assert_eq!((totals, seen.totals.tenants), ((10, 10, 10, 3), 2));
+    let sources: Vec<_> =
+        seen.sources.iter().map(|s| (&*s.name, s.lines, s.lost_bytes, s.last_event)).collect();
+    assert_eq!(sources, [("s", 3, 3, Some(1_001_000)), ("t", 7, 7, Some(1_003_000))]);
+    let marks: Vec<_> = seen.marks.iter().map(|mark| (mark.key.as_str(), mark.value.as_str())).collect();
+    assert_eq!(marks, [("tail/t/0", "f84d0f0000000000")]);
+    let x = seen.errors.iter().find(|row| row.code == "x").unwrap();
+    assert_eq!((x.seen.count, x.seen.first, x.seen.last), (3, Some(1_000_995), Some(1_001_000)));
+    let lines = shown(&seen.ledger);
+    let value = |reader: usize, code: &str| {
+        let block = format!("faultline_errors_total{{provider=\"p\",category=\"token\",code=\"{code}\"}} ");
+        lines[reader].iter().find_map(|line| line.strip_prefix(&block)).unwrap().to_owned()
+    };
+    let (truth, fetched, another) = (0, 2, 3);
+    assert_eq!(
+        [truth, fetched, another].map(|reader| value(reader, "x")),
+        ["Whole(3)", "Whole(3)", "Whole(0)"]
+    );
+    assert_eq!(
+        [truth, fetched, another].map(|reader| value(reader, "z")),
+        ["Whole(7)", "Whole(0)", "Whole(0)"]
+    );
 }

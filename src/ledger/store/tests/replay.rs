@@ -111,12 +111,7 @@ proptest! {
 
 #[test]
 fn the_settings_of_today_hold_after_a_recovery() {
-    let memory = Memory::default();
-    let mut life = Life::begin(&memory);
-    life.tick();
-    life.count("x", 2);
-    drop(life);
-    let mut store = Store::open(memory.files(), &directory()).unwrap();
+    let mut store = Store::open(after_a_life(2).files(), &directory()).unwrap();
     let exposure = Exposure { zero_first: ZeroFirst::Never, ..Exposure::default() };
     let today = Limits { series_max: 100, ..limits() };
     let ledger = store.ledger(today, rules(1), &catalogue("2"), exposure, Millis(5_000_000));
@@ -143,12 +138,7 @@ fn the_settings_of_today_hold_after_a_recovery() {
 /// Who is a scraper is another question then: nobody may be shown less than before.
 #[test]
 fn another_way_to_show_zeros_first_takes_no_value_back() {
-    let memory = Memory::default();
-    let mut life = Life::begin(&memory);
-    life.tick();
-    life.count("x", 2);
-    drop(life);
-    let mut store = Store::open(memory.files(), &directory()).unwrap();
+    let mut store = Store::open(after_a_life(2).files(), &directory()).unwrap();
     let exposure = Exposure { zero_first: ZeroFirst::Always, ..Exposure::default() };
     let ledger = store.ledger(limits(), rules(0), &catalogue("1"), exposure, Millis(1_003_000));
     let line = r#"faultline_errors_total{provider="p",category="token",code="x"} Whole(2)"#;
@@ -156,7 +146,7 @@ fn another_way_to_show_zeros_first_takes_no_value_back() {
 }
 
 #[test]
-fn a_reload_in_the_middle_of_a_commit_is_in_the_next_one() {
+fn what_is_shown_after_a_reload_in_the_middle_of_a_commit_is_durable_under_the_new_limits() {
     let memory = Memory::default();
     let mut life = Life::begin(&memory);
     life.tick();
@@ -165,16 +155,44 @@ fn a_reload_in_the_middle_of_a_commit_is_in_the_next_one() {
     memory.on_sync(move || {
         times += 1;
         if times == 1 {
-            books.lock().unwrap().recatalogue(rules(1), &catalogue("2"));
+            let mut ledger = books.lock().unwrap();
+            ledger.relimit(Limits { series_max: 1, ..limits() });
+            ledger.recatalogue(rules(1), &catalogue("2"));
         }
     });
     let before = newest(&memory);
-    life.count("n1", 1);
-    assert_eq!(newest(&memory), before);
-    assert!(recovered(&memory.copy()).0 != life.state(), "the reload is not in the journal");
-    life.tick();
+    // The record gives it a series of its own, for which there is no room any more.
+    assert!(matches!(life.count("z", 5), Outcome::Committed { recovered: false, .. }));
+    let other = r#"faultline_errors_total{provider="p",category="token",code="_other"} Whole(5)"#;
+    assert!(shown(&life.books.lock().unwrap())[0].iter().any(|line| line == other));
     assert!(newest(&memory) > before, "a snapshot has it");
     assert_eq!(recovered(&memory.copy()).0, life.state());
+    life.count("z", 5);
+    assert_eq!(recovered(&memory.copy()).0, life.state());
+}
+
+#[test]
+fn a_disk_that_fails_after_a_reload_in_the_middle_of_a_commit_shows_nothing_and_loses_nothing() {
+    let memory = after_a_life(1);
+    let mut life = Life::begin(&memory);
+    life.tick();
+    let (books, files) = (life.books.clone(), memory.clone());
+    let mut times = 0;
+    memory.on_sync(move || {
+        times += 1;
+        if times == 1 {
+            books.lock().unwrap().relimit(Limits { series_max: 1, ..limits() });
+            // All that follows this sync.
+            files.fail(files.calls() + 1..u64::MAX, Fault::Enospc);
+        }
+    });
+    assert!(matches!(life.count("z", 5), Outcome::Failed { began: true, .. }));
+    assert_eq!(life.total(), 1);
+    assert!(matches!(life.count("z", 5), Outcome::Failed { began: false, .. }));
+    assert_eq!(recovered(&memory.copy()).1.damage, Vec::<String>::new());
+    memory.fail(0..0, Fault::Enospc);
+    assert!(matches!(life.tick(), Outcome::Committed { recovered: true, .. }));
+    assert_eq!((life.total(), recovered(&memory.copy()).0), (11, life.state()));
 }
 
 #[test]
