@@ -15,6 +15,7 @@ mod family;
 mod names;
 mod position;
 mod print;
+mod heads;
 mod reader;
 mod followed;
 mod claims;
@@ -35,8 +36,10 @@ use super::paths::Paths;
 use crate::event::{LossReason, Mark, Millis, SkipReason};
 use crate::world::{Clock, FileId, Files, Moment};
 use followed::{Followed, Life, Look};
-use newcomer::{Heads, Waiting};
+use heads::Heads;
+use newcomer::Waiting;
 use print::Print;
+use turn::nobodys_id;
 
 pub use claims::Claims;
 pub use position::{Position, Stage, prefix as marks_prefix};
@@ -154,10 +157,16 @@ pub struct Tail<S: Sink> {
     ready: VecDeque<u64>,
     /// Whose life is [`Life::Gone`].
     gone: BTreeSet<u64>,
+    /// Those of them that were cut off, or lost their number to another file.
+    fileless: BTreeSet<u64>,
+    /// Whose life is [`Life::Copy`].
+    copies: BTreeSet<u64>,
     /// Who is read again later.
     retrying: BTreeSet<u64>,
     /// Whose lanes hold something, perhaps.
     holding: BTreeSet<u64>,
+    /// Who left its path in this walk, open: it may have been cut off before.
+    left: Vec<u64>,
     /// Whose position changed since the last report.
     moved: BTreeSet<u64>,
     forgotten: Vec<u64>,
@@ -170,6 +179,8 @@ pub struct Tail<S: Sink> {
     /// When the first one ended, in this life or an earlier one.
     since: Option<Millis>,
     next_scan: Duration,
+    /// Those that are gone are looked at no earlier.
+    gone_allowed_at: Duration,
     /// A walk that an event asks for begins no earlier.
     scan_allowed_at: Duration,
     next_sweep: Duration,
@@ -217,8 +228,11 @@ impl<S: Sink> Tail<S> {
             passed_over: HashMap::new(),
             ready: VecDeque::new(),
             gone: BTreeSet::new(),
+            fileless: BTreeSet::new(),
+            copies: BTreeSet::new(),
             retrying: BTreeSet::new(),
             holding: BTreeSet::new(),
+            left: Vec::new(),
             moved: BTreeSet::new(),
             forgotten: Vec::new(),
             next_number: 1,
@@ -228,6 +242,7 @@ impl<S: Sink> Tail<S> {
             scans: 0,
             since: None,
             next_scan: Duration::ZERO,
+            gone_allowed_at: Duration::ZERO,
             scan_allowed_at: Duration::ZERO,
             next_sweep: Duration::ZERO,
             is_all_settled: false,
@@ -292,7 +307,9 @@ impl<S: Sink> Tail<S> {
         for path in &events.paths {
             self.touched(path, now);
         }
-        self.look_at_gone(now);
+        if now.steady >= self.gone_allowed_at {
+            self.look_at_gone(now);
+        }
         if now.steady >= self.next_scan {
             self.scan(now, sink);
         }
@@ -315,10 +332,16 @@ impl<S: Sink> Tail<S> {
     fn set_life(&mut self, number: u64, life: Life) {
         let file = self.followed.get_mut(&number).expect("whoever asks has found it");
         file.life = life;
-        if matches!(life, Life::Gone(_)) {
-            self.gone.insert(number);
-        } else {
-            self.gone.remove(&number);
+        let belongs = [
+            (&mut self.gone, matches!(life, Life::Gone(_))),
+            (&mut self.fileless, matches!(life, Life::Gone(_)) && file.id == nobodys_id(number)),
+            (&mut self.copies, matches!(life, Life::Copy(_))),
+        ];
+        for (set, is_in) in belongs {
+            match is_in {
+                true => set.insert(number),
+                false => set.remove(&number),
+            };
         }
     }
 

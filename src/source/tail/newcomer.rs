@@ -5,13 +5,13 @@
 //! copy when the original was cut off (`turn`), in the compressed file when the plain one is gone, in the new file
 //! when an editor replaced the old one.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::family;
 use super::followed::{Followed, Life, Look, UNREAD};
+use super::heads::Heads;
 use super::print::{Head, PRINT_BYTES, Print, read_full};
 use super::reader::Opened;
 use super::{Sink, Start, Tail};
@@ -64,12 +64,13 @@ struct Newcomer {
     packing: Packing,
 }
 
-/// Files by their heads, shorter ones first.
-pub(super) type Heads = BTreeMap<Head, Vec<u64>>;
-
 impl<S: Sink> Tail<S> {
     /// A file at one of the paths of the source.
     pub(super) fn newcomer(&mut self, path: PathBuf, stat: Stat, now: Moment, sink: &mut S) {
+        if self.by_id.contains_key(&stat.id) {
+            // Met on the way, when a file that was cut off was looked for in its copies.
+            return;
+        }
         let base = self.base_of(&path);
         let was_unreadable = self.was_unreadable.contains(&path);
         let is_first =
@@ -81,7 +82,7 @@ impl<S: Sink> Tail<S> {
         }
         let id = newcomer.stat.id;
         if newcomer.base != newcomer.path {
-            self.verify(&newcomer.base.clone(), now, sink);
+            self.verify_holder(&newcomer.base.clone(), now, sink);
             if self.by_id.contains_key(&id) {
                 return;
             }
@@ -129,7 +130,7 @@ impl<S: Sink> Tail<S> {
             return;
         }
         let id = newcomer.stat.id;
-        self.verify(base, now, sink);
+        self.verify_holder(base, now, sink);
         if self.by_id.contains_key(&id) {
             return;
         }
@@ -192,16 +193,17 @@ impl<S: Sink> Tail<S> {
     /// The file that had this very path, when it was deleted and all that was read of it stands here as well: an editor
     /// has saved it.
     fn replaced_by(&self, newcomer: &Newcomer) -> io::Result<Option<u64>> {
-        for number in self.generations(&newcomer.path).into_iter().rev() {
+        let family = self.families.get(&newcomer.path);
+        for &number in family.into_iter().flat_map(|family| &family.generations).rev() {
             let file = &self.followed[&number];
-            let is_deleted = match (&file.life, &file.opened) {
+            let is_deleted = || match (&file.life, &file.opened) {
                 (Life::Gone(_), Some(opened)) => opened.file.stat().is_ok_and(|stat| stat.links == 0),
                 // Not opened since a restart: the path is all that is known of it.
                 (Life::Gone(_), None) | (Life::Ghost(_), _) => true,
                 _ => false,
             };
-            if is_deleted
-                && file.path == newcomer.path
+            if file.path == newcomer.path
+                && is_deleted()
                 && self.has_all_of(newcomer, number)?
                 && !self.has_another_name(number)?
             {
@@ -281,62 +283,52 @@ impl<S: Sink> Tail<S> {
 
     fn plain_kin(&mut self, newcomer: &Newcomer) -> io::Result<Kin> {
         let len = newcomer.stat.len;
-        for number in self.beginning_like(newcomer) {
-            let file = &self.followed[&number];
+        let alike = self.beginning_like(newcomer);
+        for number in &alike {
+            let file = &self.followed[number];
             let check = file.latest_check();
-            if !file.is_packed()
+            // Of a longer head only what was read before the place may stand in it.
+            let is_known = usize::from(file.head.len) <= newcomer.head.len() || check.len > 0;
+            if is_known
+                && !file.is_packed()
                 && len >= check.at
                 && is_born_behind(newcomer, file) != Some(false)
                 && check.is_in(&*newcomer.opened.file)?
             {
-                return Ok(Kin::Of(number));
+                return Ok(Kin::Of(*number));
             }
         }
         if len == 0 {
             return Ok(Kin::Unfinished);
         }
-        Ok(self.copied_so_far(newcomer)?.map_or(Kin::Nobodys, Kin::PartOf))
+        Ok(self.copied_so_far(newcomer, alike)?.map_or(Kin::Nobodys, Kin::PartOf))
     }
 
-    /// Generations of the family that begin like the newcomer, the youngest first. With thousands of generations, and
-    /// thousands of newcomers, not each is compared with each.
+    /// Generations of the family that begin like the newcomer, the youngest first.
     fn beginning_like(&mut self, newcomer: &Newcomer) -> Vec<u64> {
-        if self.heads.as_ref().is_none_or(|(base, _)| *base != newcomer.base) {
+        let base = &newcomer.base;
+        if self.heads.as_ref().is_none_or(|(of, _)| of != base) {
             let mut heads = Heads::default();
-            for number in self.generations(&newcomer.base) {
-                heads.entry(self.followed[&number].head).or_default().push(number);
+            for number in self.generations(base) {
+                heads.add(self.followed[&number].head, number);
             }
-            self.heads = Some((newcomer.base.clone(), heads));
+            self.heads = Some((base.clone(), heads));
         }
-        let Some((_, heads)) = &self.heads else { return Vec::new() };
-        let mut numbers: Vec<u64> = Vec::new();
-        let mut len = 0;
-        while let Some((next, _)) = heads.range(Head::shortest_from(len + 1)..).next() {
-            len = next.len;
-            if usize::from(len) > newcomer.head.len() {
-                break;
-            }
-            let head = Head::of(&newcomer.head[..len.into()]);
-            numbers.extend(heads.get(&head).into_iter().flatten());
-        }
-        // Of longer heads only what was read before the place may stand in it.
-        let head = Head::of(&newcomer.head);
-        let longer = heads.range(Head::shortest_from(head.len + 1)..);
-        let alike = longer.filter(|(other, _)| head.agrees(other) == Some(true));
-        let is_known = |number: &u64| self.followed[number].latest_check().len > 0;
-        numbers.extend(alike.flat_map(|(_, numbers)| numbers).copied().filter(is_known));
-        numbers.sort_unstable_by(|one, other| other.cmp(one));
-        numbers
+        let heads = self.heads.as_ref().map(|(_, heads)| heads.beginning_like(&newcomer.head));
+        heads.unwrap_or_default()
     }
 
-    /// The file of which the newcomer holds a first part.
-    fn copied_so_far(&self, newcomer: &Newcomer) -> io::Result<Option<u64>> {
+    /// The file of which the newcomer holds a first part: of those that begin alike, and of those of which not so much is
+    /// known.
+    fn copied_so_far(&self, newcomer: &Newcomer, alike: Vec<u64>) -> io::Result<Option<u64>> {
         let head = Head::of(&newcomer.head);
         let was_part_of = self.waiting.get(&newcomer.stat.id).and_then(|waiting| waiting.part_of);
-        for number in self.generations(&newcomer.base).into_iter().rev() {
-            let file = &self.followed[&number];
+        let holder = self.by_path.get(&newcomer.base).copied();
+        let fileless = self.fileless.iter().copied().rev();
+        for number in alike.into_iter().chain(fileless).chain(holder).chain(was_part_of) {
+            let Some(file) = self.followed.get(&number) else { continue };
             let order = is_born_behind(newcomer, file);
-            if file.is_packed() || !file.is_live() || newcomer.stat.len == 0 || order == Some(false) {
+            if file.base != newcomer.base || file.is_packed() || !file.is_live() || order == Some(false) {
                 continue;
             }
             if file.head.len > 0 && file.head.agrees(&head) == Some(false) {
@@ -392,12 +384,14 @@ impl<S: Sink> Tail<S> {
         let head = newcomer.opened.unpacked_head(newcomer.packing, self.setting.expansion_ratio_max)?;
         let plain_name =
             newcomer.path.file_name().map(|name| family::without_packing(name.as_encoded_bytes()));
-        let generations = self.generations(&newcomer.base);
+        let head = Head::of(&head);
         let unlike = self.unlike.get(&newcomer.stat.id);
-        let alike = generations.into_iter().rev().filter(|number| {
+        let family = self.families.get(&newcomer.base);
+        let generations = family.into_iter().flat_map(|family| &family.generations).rev();
+        let alike = generations.copied().filter(|number| {
             let file = &self.followed[number];
             let is_unlike = unlike.is_some_and(|unlike| unlike.contains(&file.check));
-            file.head.len > 0 && !is_unlike && file.head.agrees_with(&head) == Some(true)
+            file.head.len > 0 && !is_unlike && file.head.agrees(&head) == Some(true)
         });
         // Of several the one that had this name without its ending.
         let is_named = |number: &u64| {
@@ -537,7 +531,7 @@ impl<S: Sink> Tail<S> {
         file.scan = self.scans;
         let life = if file.life == Life::Done { Life::Done } else { life };
         if let Some((_, heads)) = self.heads.as_mut().filter(|(of, _)| *of == base) {
-            heads.entry(file.head).or_default().push(number);
+            heads.add(file.head, number);
         }
         let family = self.families.entry(base).or_default();
         family.is_due |= self.since.is_some();

@@ -63,6 +63,12 @@ impl Head {
         Head { len: u16::try_from(bytes.len()).expect("a head is short"), digest: digest(bytes), rungs }
     }
 
+    /// Its beginnings of fixed lengths, the shortest first: which one, and its digest.
+    pub fn rungs(&self) -> impl Iterator<Item = (usize, u64)> {
+        let len = self.len.into();
+        self.rungs.into_iter().enumerate().filter(move |(place, _)| RUNGS[*place] <= len)
+    }
+
     /// In the order of heads, no head of so many bytes or more stands before it.
     pub fn shortest_from(len: u16) -> Head {
         Head { len, ..Head::default() }

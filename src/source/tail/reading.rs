@@ -426,11 +426,9 @@ impl<S: Sink> Tail<S> {
         file.before = Vec::new();
         self.set_life(number, Life::Done);
         self.moved.insert(number);
-        for copy in self.generations(&self.followed[&number].base) {
-            if self.followed[&copy].life == Life::Copy(number) {
-                let is_here = self.setting.paths.matches(&self.followed[&copy].path);
-                self.copy_is_done(number, copy, if is_here { Life::Here } else { Life::Gone(now.steady) });
-            }
+        for copy in self.copies_of(number) {
+            let is_here = self.setting.paths.matches(&self.followed[&copy].path);
+            self.copy_is_done(number, copy, if is_here { Life::Here } else { Life::Gone(now.steady) });
         }
         if is_deleted {
             self.becomes_ghost(number, now);

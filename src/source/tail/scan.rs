@@ -65,7 +65,16 @@ impl<S: Sink> Tail<S> {
                 self.gone(number, now, sink);
             }
         }
-        for (path, stat) in newcomers {
+        // Who holds a path first, then what those who left theirs are, then what may be a copy of one or the other.
+        let (bases, generations): (Vec<_>, Vec<_>) =
+            newcomers.into_iter().partition(|(path, _)| self.base_of(path) == *path);
+        for (path, stat) in bases {
+            self.newcomer(path, stat, now, sink);
+        }
+        for number in std::mem::take(&mut self.left) {
+            self.verify(number, now, sink);
+        }
+        for (path, stat) in generations {
             self.newcomer(path, stat, now, sink);
         }
         if now.steady >= self.next_sweep {
@@ -260,6 +269,7 @@ impl<S: Sink> Tail<S> {
         }
         if file.life == Life::Here {
             file.renamed_at = Some(now.steady);
+            self.left.extend(file.opened.is_some().then_some(number));
             sink.rotated();
             self.lost_its_path(number);
         }
@@ -306,8 +316,7 @@ impl<S: Sink> Tail<S> {
         self.set_life(number, Life::Gone(now.steady));
         sink.rotated();
         self.lost_its_path(number);
-        // It may have been cut off and written anew before.
-        self.followed.get_mut(&number).expect("its life was set").is_head_due = true;
+        self.left.push(number);
         self.enqueue(number);
     }
 
@@ -359,6 +368,7 @@ impl<S: Sink> Tail<S> {
 
     /// Files that no path leads to: their descriptors and last names are looked at each time.
     pub(super) fn look_at_gone(&mut self, now: Moment) {
+        let began = (self.clock)().steady;
         for number in self.gone.iter().copied().collect::<Vec<_>>() {
             let file = &self.followed[&number];
             let stat = match &file.opened {
@@ -383,6 +393,8 @@ impl<S: Sink> Tail<S> {
                 self.enqueue(number);
             }
         }
+        let cost = (self.clock)().steady.saturating_sub(began);
+        self.gone_allowed_at = now.steady + cost * SCAN_SHARE;
     }
 
     /// A file may have come and been rotated away, or copied and cut off, between two walks, so that nothing that is
@@ -549,7 +561,9 @@ impl<S: Sink> Tail<S> {
                 self.families.remove(&file.base);
             }
         }
-        self.gone.remove(&number);
+        for numbers in [&mut self.gone, &mut self.fileless, &mut self.copies] {
+            numbers.remove(&number);
+        }
         self.moved.remove(&number);
         self.forgotten.push(number);
     }

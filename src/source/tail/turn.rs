@@ -64,11 +64,17 @@ impl<S: Sink> Tail<S> {
     }
 
     /// Makes sure that what holds a base path is what it was, before others are compared with it.
-    pub(super) fn verify(&mut self, base: &Path, now: Moment, sink: &mut S) {
-        let Some(&number) = self.by_path.get(base) else { return };
+    pub(super) fn verify_holder(&mut self, base: &Path, now: Moment, sink: &mut S) {
+        if let Some(&number) = self.by_path.get(base) {
+            self.verify(number, now, sink);
+        }
+    }
+
+    /// Makes sure that a file is what it was, once in a walk.
+    pub(super) fn verify(&mut self, number: u64, now: Moment, sink: &mut S) {
         let scans = self.scans;
-        let file = self.followed.get_mut(&number).expect("it has the path");
-        let is_due = file.life == Life::Here && !file.is_packed() && file.head.len > 0;
+        let Some(file) = self.followed.get_mut(&number) else { return };
+        let is_due = file.is_live() && !file.is_packed() && file.head.len > 0;
         if !is_due || std::mem::replace(&mut file.verified, scans) == scans {
             return;
         }
@@ -152,11 +158,9 @@ impl<S: Sink> Tail<S> {
         (file.head, file.check, file.text) = (Head::default(), Print::default(), Text::Unknown);
         (file.closed_at, file.ended_at) = (None, None);
         file.before.clear();
-        for copy in self.generations(&split.base) {
-            if self.followed[&copy].life == Life::Copy(number) {
-                self.set_life(copy, Life::Copy(old));
-                self.moved.insert(copy);
-            }
+        for copy in self.copies_of(number) {
+            self.set_life(copy, Life::Copy(old));
+            self.moved.insert(copy);
         }
         for waiting in self.waiting.values_mut().filter(|waiting| waiting.part_of == Some(number)) {
             waiting.part_of = Some(old);
@@ -169,12 +173,15 @@ impl<S: Sink> Tail<S> {
         old
     }
 
+    pub(super) fn copies_of(&self, number: u64) -> Vec<u64> {
+        let copies = self.copies.iter().copied();
+        copies.filter(|copy| self.followed[copy].life == Life::Copy(number)).collect()
+    }
+
     /// The copy to go on in: the youngest, and a plain one rather than a compressed one, which may be its copy. The others
     /// are copies of that one from now on.
     pub(super) fn copy_to_read(&mut self, number: u64) -> Option<u64> {
-        let family = self.generations(&self.followed[&number].base);
-        let copies: Vec<u64> =
-            family.into_iter().filter(|copy| self.followed[copy].life == Life::Copy(number)).collect();
+        let copies = self.copies_of(number);
         let chosen = copies.iter().copied().max_by_key(|copy| (!self.followed[copy].is_packed(), *copy))?;
         for copy in copies.into_iter().filter(|copy| *copy != chosen) {
             self.set_life(copy, Life::Copy(chosen));
