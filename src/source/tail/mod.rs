@@ -36,8 +36,7 @@ use super::paths::Paths;
 use crate::event::{LossReason, Mark, Millis, SkipReason};
 use crate::world::{Clock, FileId, Files, Moment};
 use followed::{Followed, Life, Look};
-use heads::Heads;
-use newcomer::Waiting;
+use newcomer::{Kindred, Waiting};
 use print::Print;
 use turn::nobodys_id;
 
@@ -143,8 +142,8 @@ pub struct Tail<S: Sink> {
     holder: usize,
     followed: BTreeMap<u64, Followed<S::Lane>>,
     by_id: HashMap<FileId, u64>,
-    /// The heads of one family's files, as long as nothing is read.
-    heads: Option<(PathBuf, Heads)>,
+    /// The family that newcomers are compared with.
+    kindred: Option<Kindred>,
     /// Who has a path now.
     by_path: HashMap<PathBuf, u64>,
     families: HashMap<PathBuf, Family>,
@@ -179,8 +178,10 @@ pub struct Tail<S: Sink> {
     /// When the first one ended, in this life or an earlier one.
     since: Option<Millis>,
     next_scan: Duration,
-    /// Those that are gone are looked at no earlier.
+    /// Those that are gone are looked at no earlier...
     gone_allowed_at: Duration,
+    /// ...and nothing is settled.
+    settle_allowed_at: Duration,
     /// A walk that an event asks for begins no earlier.
     scan_allowed_at: Duration,
     next_sweep: Duration,
@@ -220,7 +221,7 @@ impl<S: Sink> Tail<S> {
             holder,
             followed: BTreeMap::new(),
             by_id: HashMap::new(),
-            heads: None,
+            kindred: None,
             by_path: HashMap::new(),
             families: HashMap::new(),
             waiting: HashMap::new(),
@@ -243,6 +244,7 @@ impl<S: Sink> Tail<S> {
             since: None,
             next_scan: Duration::ZERO,
             gone_allowed_at: Duration::ZERO,
+            settle_allowed_at: Duration::ZERO,
             scan_allowed_at: Duration::ZERO,
             next_sweep: Duration::ZERO,
             is_all_settled: false,

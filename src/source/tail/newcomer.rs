@@ -43,6 +43,15 @@ pub(super) struct Waiting {
     pub part_of: Option<u64>,
 }
 
+/// One family, as long as nothing is read.
+#[derive(Debug, Default)]
+pub(super) struct Kindred {
+    base: PathBuf,
+    heads: Heads,
+    /// No name leads to them as far as is known, and no descriptor.
+    lost: Vec<u64>,
+}
+
 /// Whose bytes an unknown file has.
 enum Kin {
     Nobodys,
@@ -62,6 +71,15 @@ struct Newcomer {
     opened: Opened,
     head: Vec<u8>,
     packing: Packing,
+}
+
+impl Newcomer {
+    fn has(&self, check: &Print) -> io::Result<bool> {
+        match self.head.get(check.from() as usize..check.at as usize) {
+            Some(bytes) => Ok(check.is_of(bytes)),
+            None => check.is_in(&*self.opened.file),
+        }
+    }
 }
 
 impl<S: Sink> Tail<S> {
@@ -283,49 +301,50 @@ impl<S: Sink> Tail<S> {
 
     fn plain_kin(&mut self, newcomer: &Newcomer) -> io::Result<Kin> {
         let len = newcomer.stat.len;
-        let alike = self.beginning_like(newcomer);
-        for number in &alike {
-            let file = &self.followed[number];
+        for number in self.beginning_like(newcomer) {
+            let file = &self.followed[&number];
             let check = file.latest_check();
-            // Of a longer head only what was read before the place may stand in it.
-            let is_known = usize::from(file.head.len) <= newcomer.head.len() || check.len > 0;
-            if is_known
-                && !file.is_packed()
+            if !file.is_packed()
                 && len >= check.at
                 && is_born_behind(newcomer, file) != Some(false)
-                && check.is_in(&*newcomer.opened.file)?
+                && newcomer.has(&check)?
             {
-                return Ok(Kin::Of(*number));
+                return Ok(Kin::Of(number));
             }
         }
         if len == 0 {
             return Ok(Kin::Unfinished);
         }
-        Ok(self.copied_so_far(newcomer, alike)?.map_or(Kin::Nobodys, Kin::PartOf))
+        Ok(self.copied_so_far(newcomer)?.map_or(Kin::Nobodys, Kin::PartOf))
     }
 
     /// Generations of the family that begin like the newcomer, the youngest first.
     fn beginning_like(&mut self, newcomer: &Newcomer) -> Vec<u64> {
         let base = &newcomer.base;
-        if self.heads.as_ref().is_none_or(|(of, _)| of != base) {
-            let mut heads = Heads::default();
+        if self.kindred.as_ref().is_none_or(|kindred| kindred.base != *base) {
+            let mut kindred = Kindred { base: base.clone(), ..Kindred::default() };
             for number in self.generations(base) {
-                heads.add(self.followed[&number].head, number);
+                let file = &self.followed[&number];
+                kindred.heads.add(number, file.head, file.latest_check());
+                let is_lost = file.opened.is_none() && file.scan != self.scans;
+                if matches!(file.life, Life::Gone(_)) && is_lost {
+                    kindred.lost.push(number);
+                }
             }
-            self.heads = Some((base.clone(), heads));
+            self.kindred = Some(kindred);
         }
-        let heads = self.heads.as_ref().map(|(_, heads)| heads.beginning_like(&newcomer.head));
-        heads.unwrap_or_default()
+        self.kindred.as_ref().map(|kindred| kindred.heads.beginning_like(&newcomer.head)).unwrap_or_default()
     }
 
-    /// The file of which the newcomer holds a first part: of those that begin alike, and of those of which not so much is
-    /// known.
-    fn copied_so_far(&self, newcomer: &Newcomer, alike: Vec<u64>) -> io::Result<Option<u64>> {
+    /// The file of which the newcomer holds a first part. Only what is being written is copied; it may have been cut off,
+    /// or deleted, since.
+    fn copied_so_far(&self, newcomer: &Newcomer) -> io::Result<Option<u64>> {
         let head = Head::of(&newcomer.head);
         let was_part_of = self.waiting.get(&newcomer.stat.id).and_then(|waiting| waiting.part_of);
         let holder = self.by_path.get(&newcomer.base).copied();
         let fileless = self.fileless.iter().copied().rev();
-        for number in alike.into_iter().chain(fileless).chain(holder).chain(was_part_of) {
+        let lost = self.kindred.iter().flat_map(|kindred| &kindred.lost).rev().copied();
+        for number in fileless.chain(lost).chain(holder).chain(was_part_of) {
             let Some(file) = self.followed.get(&number) else { continue };
             let order = is_born_behind(newcomer, file);
             if file.base != newcomer.base || file.is_packed() || !file.is_live() || order == Some(false) {
@@ -530,8 +549,8 @@ impl<S: Sink> Tail<S> {
         }
         file.scan = self.scans;
         let life = if file.life == Life::Done { Life::Done } else { life };
-        if let Some((_, heads)) = self.heads.as_mut().filter(|(of, _)| *of == base) {
-            heads.add(file.head, number);
+        if let Some(kindred) = self.kindred.as_mut().filter(|kindred| kindred.base == base) {
+            kindred.heads.add(number, file.head, file.check);
         }
         let family = self.families.entry(base).or_default();
         family.is_due |= self.since.is_some();

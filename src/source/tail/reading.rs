@@ -23,6 +23,9 @@ pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A compressed file that ends in the middle may still be written; it is damaged when it was the same for so long.
 const DAMAGED_AFTER: Duration = Duration::from_secs(10);
 
+/// What time brings takes at most this part of it.
+const SETTLE_SHARE: u32 = 20;
+
 /// What one block of a file came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
@@ -347,6 +350,10 @@ impl<S: Sink> Tail<S> {
     /// What silence brings: complete lines are judged, half lines of files that were rotated away too, and files that were
     /// read to their end are let go.
     pub fn settle(&mut self, now: Moment, sink: &mut S) {
+        if now.steady < self.settle_allowed_at {
+            return;
+        }
+        let began = (self.clock)().steady;
         let silent_for = |since: Duration| now.steady.saturating_sub(since);
         for number in std::mem::take(&mut self.holding) {
             let Some(file) = self.followed.get_mut(&number) else { continue };
@@ -379,6 +386,8 @@ impl<S: Sink> Tail<S> {
                 self.finish(number, now, sink);
             }
         }
+        let cost = (self.clock)().steady.saturating_sub(began);
+        self.settle_allowed_at = now.steady + cost * SETTLE_SHARE;
     }
 
     /// Judges the complete lines of all files: nobody will come back for them.
@@ -451,7 +460,8 @@ impl<S: Sink> Tail<S> {
     pub(super) fn make_room(&mut self) {
         // Counting takes a walk over all files: now and then is enough.
         self.opened_since += 1;
-        if self.open_counted + self.opened_since < self.open_files_max {
+        let is_enough = self.open_counted + self.opened_since < self.open_files_max;
+        if is_enough || self.opened_since < self.open_files_max / 8 {
             return;
         }
         self.opened_since = 0;

@@ -53,7 +53,7 @@ impl<S: Sink> Tail<S> {
     pub(super) fn scan(&mut self, now: Moment, sink: &mut S) {
         let began = (self.clock)().steady;
         self.scans += 1;
-        self.heads = None;
+        self.kindred = None;
         self.unreadable.clear();
         let ready_before = self.ready.len();
         let others = self.see_who_stayed();
@@ -482,6 +482,8 @@ impl<S: Sink> Tail<S> {
                 None => {}
             }
         }
+        // Who was found under another name is not lost.
+        self.kindred = None;
         self.families.entry(base.to_owned()).or_default().is_due = false;
         for number in self.generations(base) {
             let file = &self.followed[&number];
@@ -547,7 +549,7 @@ impl<S: Sink> Tail<S> {
 
     pub(super) fn forget(&mut self, number: u64) {
         let Some(file) = self.followed.remove(&number) else { return };
-        self.heads = None;
+        self.kindred = None;
         if self.by_id.get(&file.id) == Some(&number) {
             self.by_id.remove(&file.id);
             self.claims.give_back(file.id, self.holder);

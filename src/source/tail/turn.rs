@@ -139,7 +139,7 @@ impl<S: Sink> Tail<S> {
     /// What the file was until now becomes a generation without a file, which waits for a copy to turn up; the file begins
     /// anew.
     fn split_off(&mut self, number: u64, now: Moment, sink: &mut S) -> u64 {
-        self.heads = None;
+        self.kindred = None;
         let old = self.next_number;
         self.next_number += 1;
         let file = self.followed.get_mut(&number).expect("it was cut");
@@ -205,7 +205,7 @@ impl<S: Sink> Tail<S> {
     /// The copy is read on where the file was read up to, with what its lane holds; the file is left with an empty one
     /// and nothing to read.
     pub(super) fn hand_over(&mut self, number: u64, copy: u64, now: Moment, sink: &mut S) {
-        self.heads = None;
+        self.kindred = None;
         let fresh = sink.open(&self.followed[&copy].path, None);
         let file = self.followed.get_mut(&number).expect("it was cut or is gone");
         let lane = std::mem::replace(&mut file.lane, fresh);
