@@ -167,15 +167,16 @@ impl<S: Sink> Tail<S> {
         }
     }
 
-    /// The base path of the family that a path belongs to by its name: one that is known, or that the source could have.
-    /// Its own where there is none.
+    /// The base path of the family that a path belongs to by its name: the shortest that is known, or that the source could
+    /// have. Its own where there is none.
     pub(super) fn base_of(&self, path: &Path) -> PathBuf {
         let Some(name) = path.file_name() else { return path.to_owned() };
-        let bases: Vec<PathBuf> =
-            family::bases_of(name).into_iter().map(|base| path.with_file_name(base)).collect();
-        let known = bases.iter().find(|base| self.families.contains_key(*base));
-        let base = known.or_else(|| bases.iter().find(|base| self.setting.paths.matches(base)));
-        base.cloned().unwrap_or_else(|| path.to_owned())
+        let bases = family::bases_of(name).into_iter().map(|base| path.with_file_name(base));
+        let possible =
+            bases.filter(|base| self.families.contains_key(base) || self.setting.paths.matches(base));
+        // `app.log.1` may be one of `app.log.1.gz`, and is one of `app.log` itself.
+        let base = possible.min_by_key(|base| base.as_os_str().len());
+        base.unwrap_or_else(|| path.to_owned())
     }
 
     fn opened_newcomer(&mut self, path: PathBuf, base: PathBuf, stat: &Stat) -> Option<Newcomer> {
@@ -463,8 +464,16 @@ impl<S: Sink> Tail<S> {
         let is_certain =
             !self.followed[&copy].is_packed() || (head.is_full() && has_its_name(&self.followed[&copy]));
         let copied = self.followed.get_mut(&copy).expect("whoever asks has found it");
-        (copied.head, copied.check, copied.read, copied.text) = (head, check, read, text);
-        copied.known_len = read;
+        copied.text = text;
+        match copied.is_packed() || copied.seen.len >= read {
+            true => (copied.check, copied.read) = (check, read),
+            // It ends before the place.
+            false => copied.read = copied.seen.len,
+        }
+        if copied.is_packed() {
+            copied.head = head;
+        }
+        copied.known_len = copied.read;
         self.moved.insert(copy);
         if is_certain {
             copied.ended_at = Some(copied.seen);
@@ -483,8 +492,12 @@ impl<S: Sink> Tail<S> {
 
     /// The file goes on in another one that holds its bytes.
     fn continue_in(&mut self, number: u64, newcomer: Newcomer, life: Life, now: Moment) {
-        let Newcomer { path, stat, opened, packing, .. } = newcomer;
+        let Newcomer { path, stat, opened, packing, head, .. } = newcomer;
         let file = self.followed.get_mut(&number).expect("it is followed");
+        if packing == Packing::Plain {
+            // It may hold less than what was known.
+            file.head = Head::of(&head);
+        }
         let old_id = std::mem::replace(&mut file.id, stat.id);
         file.path.clone_from(&path);
         file.packing = packing;

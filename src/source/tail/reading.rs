@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::followed::{Life, Look};
 use super::newcomer::bytes_before;
-use super::print::{PRINT_BYTES, Print};
+use super::print::Print;
 use super::reader::{Found, Opened, read_on};
 use super::turn::Cut;
 use super::{Sink, Tail};
@@ -217,7 +217,7 @@ impl<S: Sink> Tail<S> {
         let file = self.followed.get_mut(&number).expect("it was opened");
         let Some(opened) = &mut file.opened else { return Turn::Idle };
         let n = match opened.read_unpacked(block) {
-            Ok(0) => return self.end_of_packed(number, sink),
+            Ok(0) => return self.end_of_packed(number, now, sink),
             Ok(n) => n,
             Err(error) => return self.cannot_unpack(number, &error, now, sink),
         };
@@ -226,19 +226,9 @@ impl<S: Sink> Tail<S> {
         if file.unpacked < file.read {
             let known = new.len().min(usize::try_from(file.read - file.unpacked).unwrap_or(usize::MAX));
             let (old, rest) = new.split_at(known);
-            let reaches_check =
-                file.unpacked < file.check.at && file.unpacked + known as u64 >= file.check.at;
-            if reaches_check {
-                let upto = (file.check.at - file.unpacked) as usize;
-                let (mut tail, more) = (file.before.clone(), &old[..upto]);
-                tail.extend_from_slice(&more[more.len().saturating_sub(PRINT_BYTES)..]);
-                let from = tail.len().saturating_sub(file.check.len.into());
-                if !file.check.is_of(&tail[from..]) {
-                    return self.is_another(number, now);
-                }
+            if !file.pass_over(old) {
+                return self.is_another(number, now);
             }
-            file.remember(old);
-            file.unpacked += known as u64;
             new = rest;
         }
         if !new.is_empty() {
@@ -273,7 +263,7 @@ impl<S: Sink> Tail<S> {
         Turn::Idle
     }
 
-    fn end_of_packed(&mut self, number: u64, sink: &mut S) -> Turn {
+    fn end_of_packed(&mut self, number: u64, now: Moment, sink: &mut S) -> Turn {
         let file = self.followed.get_mut(&number).expect("it was read");
         if let Some(unpacked) = file.opened.as_mut().and_then(|opened| opened.unpacked.as_mut())
             && unpacked.is_capped()
@@ -288,6 +278,9 @@ impl<S: Sink> Tail<S> {
         }
         let file = self.followed.get_mut(&number).expect("it was read");
         if file.unpacked < file.read && file.read != super::followed::UNREAD {
+            if file.unpacked < file.head.len.into() && file.head.agrees_with(&file.before) == Some(false) {
+                return self.is_another(number, now);
+            }
             // Shorter than what was read of it elsewhere: nothing of it is new.
             file.known_len = file.read;
         }

@@ -216,7 +216,10 @@ impl<S: Sink> Tail<S> {
         self.moved.insert(number);
         let held = self.files.stat(&self.followed[&copy].path).map(|stat| Look::of(&stat));
         let copied = self.followed.get_mut(&copy).expect("it was found");
-        (copied.lane, copied.read, copied.text, copied.head, copied.check) = (lane, read, text, head, check);
+        (copied.lane, copied.read, copied.text, copied.check) = (lane, read, text, check);
+        if copied.is_packed() || copied.head.len == 0 {
+            copied.head = head;
+        }
         copied.seen = held.unwrap_or(copied.seen);
         copied.last_bytes = now.steady;
         copied.renamed_at = Some(now.steady);
