@@ -178,8 +178,8 @@ impl<L> Followed<L> {
                     Stage::Done
                 }
                 Life::Gone(_) if self.is_cut => Stage::Cut,
-                Life::Here if self.renamed_at.is_some() => Stage::Renamed,
-                Life::Here | Life::Gone(_) => Stage::Open,
+                Life::Here if self.renamed_at.is_none() => Stage::Open,
+                Life::Here | Life::Gone(_) => Stage::Renamed,
                 Life::Done | Life::Ghost(_) => Stage::Done,
                 Life::Copy(of) => Stage::Copy(of),
             },

@@ -46,7 +46,7 @@ pub enum Stage {
     Copy(u64),
     /// The file was cut off; a copy of what it was may turn up.
     Cut,
-    /// A rotation gave it another name: nobody finishes its last line but for a short while.
+    /// A rotation took its path: nobody finishes its last line but for a short while.
     Renamed,
 }
 

@@ -128,6 +128,9 @@ impl<S: Sink> Tail<S> {
     fn is_still_here(&mut self, number: u64, stat: &Stat) {
         let file = self.followed.get_mut(&number).expect("it was found by its id");
         file.scan = self.scans;
+        if file.path == file.base {
+            file.renamed_at = None;
+        }
         if self.by_path.get(&file.path) != Some(&number) {
             self.by_path.insert(file.path.clone(), number);
         }
@@ -182,9 +185,11 @@ impl<S: Sink> Tail<S> {
             self.by_path.remove(&file.path);
         }
         if file.life == Life::Here {
-            file.renamed_at = Some(now.steady);
+            let leaves_base = file.renamed_at.replace(now.steady).is_none() && file.path == file.base;
             self.left.extend(file.opened.is_some().then_some(number));
-            sink.rotated();
+            if leaves_base {
+                sink.rotated();
+            }
             self.lost_its_path(number);
         }
         let file = self.followed.get_mut(&number).expect("it is there");
@@ -227,8 +232,11 @@ impl<S: Sink> Tail<S> {
         if self.by_path.get(&file.path) == Some(&number) {
             self.by_path.remove(&file.path);
         }
+        // A generation of an earlier life was counted then.
+        if file.renamed_at.is_none() && file.path == file.base {
+            sink.rotated();
+        }
         self.set_life(number, Life::Gone(now.steady));
-        sink.rotated();
         self.lost_its_path(number);
         self.left.push(number);
         self.enqueue(number);
