@@ -9,7 +9,7 @@ mod disk;
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -97,6 +97,8 @@ pub trait Lock: Send + Sync + Debug {}
 pub trait Files: Send + Sync + Debug {
     /// Of what a path leads to, links followed.
     fn stat(&self, path: &Path) -> io::Result<Stat>;
+    /// Where a symbolic link leads to in the end, without links on the way. `Ok(None)` of everything else.
+    fn link_target(&self, path: &Path) -> io::Result<Option<PathBuf>>;
     /// The names in a directory, in no order, without `.` and `..`.
     fn list(&self, directory: &Path) -> io::Result<Vec<Entry>>;
     /// Opens for reading and never waits, whatever it is: who cannot read pipes looks at [`File::stat`] first.

@@ -128,6 +128,10 @@ mod tests {
             Disk.stat(path)
         }
 
+        fn link_target(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+            Disk.link_target(path)
+        }
+
         fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
             Disk.list(directory)
         }

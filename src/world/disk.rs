@@ -39,6 +39,13 @@ impl Files for Disk {
         }
     }
 
+    fn link_target(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        match fs::symlink_metadata(path)?.is_symlink() {
+            true => fs::canonicalize(path).map(Some),
+            false => Ok(None),
+        }
+    }
+
     fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
         fs::read_dir(directory)?
             .map(|entry| {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::family;
 use super::position::{Position, Stage};
 use super::print::{Head, PRINT_BYTES, Print};
 use super::reader::Opened;
@@ -184,6 +185,15 @@ impl<L> Followed<L> {
                 Life::Copy(of) => Stage::Copy(of),
             },
         }
+    }
+
+    /// Whether it has its family's path, or is met where a link leads there.
+    pub fn is_at_base(&self) -> bool {
+        let is_generation = || match (self.base.file_name(), self.path.file_name()) {
+            (Some(base), Some(name)) => family::is_generation(base, name),
+            _ => false,
+        };
+        self.path == self.base || self.path.parent() != self.base.parent() || !is_generation()
     }
 
     pub fn is_packed(&self) -> bool {

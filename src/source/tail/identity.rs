@@ -16,7 +16,7 @@ impl<S: Sink> Tail<S> {
     /// name and its number.
     pub(super) fn is_doubtful(&self, number: u64, stat: &Stat) -> bool {
         let file = &self.followed[&number];
-        let is_unread = matches!(file.life, Life::Copy(_)) || (file.head.len == 0 && file.path != file.base);
+        let is_unread = matches!(file.life, Life::Copy(_)) || (file.head.len == 0 && !file.is_at_base());
         is_unread && file.opened.is_none() && file.seen != Look::of(stat)
     }
 
@@ -98,6 +98,7 @@ impl<S: Sink> Tail<S> {
             family.generations.remove(&number);
             if family.generations.is_empty() {
                 self.families.remove(&file.base);
+                self.links.remove(&file.base);
             }
         }
         for numbers in [&mut self.gone, &mut self.fileless, &mut self.copies] {
@@ -107,9 +108,15 @@ impl<S: Sink> Tail<S> {
         self.forgotten.push(number);
     }
 
+    /// Who has a base path now, or what a link leads to there.
+    pub(super) fn holder_of(&self, base: &Path) -> Option<u64> {
+        let linked = || self.by_path.get(self.links.get(base)?);
+        self.by_path.get(base).or_else(linked).copied()
+    }
+
     /// Makes sure that what holds a base path is what it was, before others are compared with it.
     pub(super) fn verify_holder(&mut self, base: &Path, now: Moment, sink: &mut S) {
-        if let Some(&number) = self.by_path.get(base) {
+        if let Some(number) = self.holder_of(base) {
             self.verify(number, now, sink);
         }
     }

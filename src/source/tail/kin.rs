@@ -75,7 +75,7 @@ impl Newcomer {
 impl<S: Sink> Tail<S> {
     /// An error where the bytes of the newcomer cannot be compared.
     pub(super) fn kin(&mut self, newcomer: &Newcomer, now: Moment) -> io::Result<Kin> {
-        if newcomer.base == newcomer.path {
+        if newcomer.is_at_base {
             return Ok(Kin::Nobodys);
         }
         let kin = match newcomer.packing {
@@ -159,7 +159,7 @@ impl<S: Sink> Tail<S> {
     fn copied_so_far(&self, newcomer: &Newcomer) -> io::Result<Option<u64>> {
         let head = Head::of(&newcomer.head);
         let was_part_of = self.waiting.get(&newcomer.stat.id).and_then(|waiting| waiting.part_of);
-        let holder = self.by_path.get(&newcomer.base).copied();
+        let holder = self.holder_of(&newcomer.base);
         let fileless = self.fileless.iter().copied().rev();
         let lost = self.kindred.iter().flat_map(|kindred| &kindred.lost).rev().copied();
         for number in fileless.chain(lost).chain(holder).chain(was_part_of) {
@@ -247,7 +247,7 @@ impl<S: Sink> Tail<S> {
     /// The file that had this very path, when it was deleted and all that was read of it stands here as well: an editor
     /// has saved it.
     pub(super) fn replaced_by(&self, newcomer: &Newcomer) -> io::Result<Option<u64>> {
-        let family = self.families.get(&newcomer.path);
+        let family = self.families.get(&newcomer.base);
         for &number in family.into_iter().flat_map(|family| &family.generations).rev() {
             let file = &self.followed[&number];
             let is_deleted = || match (&file.life, &file.opened) {

@@ -156,6 +156,8 @@ pub struct Tail<S: Sink> {
     /// Who has a path now.
     by_path: HashMap<PathBuf, u64>,
     families: HashMap<PathBuf, Family>,
+    /// Base paths that links lead to, and the links.
+    links: HashMap<PathBuf, PathBuf>,
     /// Unknown files that are not told from copies yet.
     waiting: HashMap<FileId, Waiting>,
     /// Checks of generations that compressed files were found not to have.
@@ -233,6 +235,7 @@ impl<S: Sink> Tail<S> {
             kindred: None,
             by_path: HashMap::new(),
             families: HashMap::new(),
+            links: HashMap::new(),
             waiting: HashMap::new(),
             unlike: HashMap::new(),
             passed_over: HashMap::new(),
@@ -298,6 +301,9 @@ impl<S: Sink> Tail<S> {
         }
         if file.life == Life::Here {
             self.by_path.insert(file.path.clone(), file.number);
+            if file.path != file.base && file.is_at_base() {
+                self.links.insert(file.base.clone(), file.path.clone());
+            }
         }
         let (number, life) = (file.number, file.life);
         self.followed.insert(number, file);

@@ -28,6 +28,8 @@ const LINE_BACK_MAX: u64 = 1 << 20;
 pub(super) struct Newcomer {
     pub path: PathBuf,
     pub base: PathBuf,
+    /// It has the base's path, or a link has it that leads there.
+    pub is_at_base: bool,
     pub stat: Stat,
     pub opened: Opened,
     pub head: Vec<u8>,
@@ -41,7 +43,23 @@ impl<S: Sink> Tail<S> {
             // Met on the way, when a file that was cut off was looked for in its copies.
             return;
         }
-        let base = self.base_of(&path);
+        let base = match self.files.link_target(&path) {
+            Ok(Some(target)) => {
+                let base = self.base_of(&target);
+                if base == target {
+                    self.links.insert(base.clone(), path.clone());
+                }
+                base
+            }
+            Ok(None) => self.base_of(&path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => {
+                // Whose it is is not known.
+                self.cannot_read(&path, &error);
+                self.from_start.insert(path);
+                return;
+            }
+        };
         let from_start = self.from_start.contains(&path);
         let is_first =
             self.is_first_scan || self.waiting.get(&stat.id).is_some_and(|waiting| waiting.is_first);
@@ -51,7 +69,7 @@ impl<S: Sink> Tail<S> {
             return;
         }
         let id = newcomer.stat.id;
-        if newcomer.base != newcomer.path {
+        if !newcomer.is_at_base {
             self.verify_holder(&newcomer.base.clone(), now, sink);
             if self.by_id.contains_key(&id) {
                 return;
@@ -149,7 +167,8 @@ impl<S: Sink> Tail<S> {
                     Packing::Plain if head.len() < 4 => family::packing_of(&path),
                     packing => packing,
                 };
-                Some(Newcomer { path, base, stat, opened, head, packing })
+                let is_at_base = base == path || self.links.get(&base) == Some(&path);
+                Some(Newcomer { path, base, is_at_base, stat, opened, head, packing })
             }
             Ok(None) => None,
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -254,7 +273,7 @@ impl<S: Sink> Tail<S> {
 
     /// Follows a file from now on.
     fn adopt(&mut self, newcomer: Newcomer, life: Life, from_end: bool, sink: &mut S) -> u64 {
-        let Newcomer { path, base, stat, opened, head, packing } = newcomer;
+        let Newcomer { path, base, stat, opened, head, packing, .. } = newcomer;
         let number = self.next_number;
         self.next_number += 1;
         let text = if packing == Packing::Plain { Text::of_head(&head) } else { Text::Unknown };

@@ -96,6 +96,10 @@ impl<S: Sink> Tail<S> {
             );
         }
         self.directories = found.directories;
+        let beyond = self.links.keys().filter_map(|base| base.parent());
+        self.directories.extend(beyond.map(Path::to_owned));
+        self.directories.sort_unstable();
+        self.directories.dedup();
         if self.is_first_scan && found.files.is_empty() && found.troubles.is_empty() {
             let source = PathBuf::from(&self.setting.source);
             self.complain(&source, format_args!("matches no file; files that appear are read"));
@@ -128,7 +132,7 @@ impl<S: Sink> Tail<S> {
     fn is_still_here(&mut self, number: u64, stat: &Stat) {
         let file = self.followed.get_mut(&number).expect("it was found by its id");
         file.scan = self.scans;
-        if file.path == file.base {
+        if file.is_at_base() {
             file.renamed_at = None;
         }
         if self.by_path.get(&file.path) != Some(&number) {
@@ -185,7 +189,7 @@ impl<S: Sink> Tail<S> {
             self.by_path.remove(&file.path);
         }
         if file.life == Life::Here {
-            let leaves_base = file.renamed_at.replace(now.steady).is_none() && file.path == file.base;
+            let leaves_base = file.renamed_at.replace(now.steady).is_none() && file.is_at_base();
             self.left.extend(file.opened.is_some().then_some(number));
             if leaves_base {
                 sink.rotated();
@@ -233,7 +237,7 @@ impl<S: Sink> Tail<S> {
             self.by_path.remove(&file.path);
         }
         // A generation of an earlier life was counted then.
-        if file.renamed_at.is_none() && file.path == file.base {
+        if file.renamed_at.is_none() && file.is_at_base() {
             sink.rotated();
         }
         self.set_life(number, Life::Gone(now.steady));

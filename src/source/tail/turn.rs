@@ -38,7 +38,7 @@ impl<S: Sink> Tail<S> {
             return;
         };
         let file = self.followed.get_mut(&number).expect("it was cut");
-        if !goes_on && file.opened.is_none() && file.path != file.base {
+        if !goes_on && file.opened.is_none() && !file.is_at_base() {
             // Nobody writes rotated files anew: this one was deleted, and a new one has got its number.
             file.seen.len = file.known_len;
             self.lost_its_number(number, now);

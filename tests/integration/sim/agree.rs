@@ -137,6 +137,15 @@ fn links_are_followed_or_refused(ground: &dyn Ground) {
         assert_eq!(files.stat(&root.join(path)).unwrap(), told, "{path}");
         assert_eq!(read(&*files, &root.join(path)), b"x");
     }
+    let real = files.link_target(&root.join("relative")).unwrap().unwrap();
+    assert!(real.ends_with("d/a"), "{real:?}");
+    for path in ["absolute", "folder/../relative"] {
+        assert_eq!(files.link_target(&root.join(path)).unwrap().as_ref(), Some(&real), "{path}");
+    }
+    // Only the last part is asked about.
+    assert_eq!(files.link_target(&root.join("folder/a")).unwrap(), None);
+    assert_eq!(code(files.link_target(&root.join("dangling"))), Some(Errno::NOENT));
+    assert_eq!(code(files.link_target(&root.join("missing"))), Some(Errno::NOENT));
     for path in ["relative", "absolute", "dangling"] {
         assert_eq!(code(files.open(&root.join(path), Links::Refuse)), Some(Errno::LOOP), "{path}");
         assert_eq!(code(files.create(&root.join(path))), Some(Errno::EXIST), "{path}");

@@ -8,6 +8,7 @@ use super::dice::Dice;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
     Stat,
+    LinkTarget,
     List,
     Open,
     Create,
@@ -23,8 +24,9 @@ pub enum Call {
 }
 
 impl Call {
-    pub const ALL: [Call; 13] = [
+    pub const ALL: [Call; 14] = [
         Call::Stat,
+        Call::LinkTarget,
         Call::List,
         Call::Open,
         Call::Create,

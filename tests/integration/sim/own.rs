@@ -173,6 +173,7 @@ fn every_kind_of_call_can_fail() {
         let mut calls = || {
             [
                 code(process.stat(Path::new("/a"))),
+                code(process.link_target(Path::new("/a"))),
                 code(process.list(Path::new("/"))),
                 code(process.open(Path::new("/a"), Links::Follow)),
                 code(process.create(Path::new("/c"))),
@@ -190,7 +191,7 @@ fn every_kind_of_call_can_fail() {
         assert_eq!(calls()[call as usize], Some(Errno::IO), "{call:?}");
         assert_eq!(machine.faults(), 1);
         drop(process.remove(Path::new("/c")));
-        assert_eq!(calls(), [None; 13], "after {call:?}");
+        assert_eq!(calls(), [None; 14], "after {call:?}");
     }
 }
 

@@ -200,6 +200,20 @@ impl Files for Process {
         self.call(Call::Stat, 0, |state, _| Ok(state.tree.stat(state.tree.find(path, true, Who::Process)?)))
     }
 
+    fn link_target(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.call(Call::LinkTarget, 0, |state, _| {
+            let key = state.tree.find(path, false, Who::Process)?;
+            if !matches!(state.tree.node(key).body, Body::Link(_)) {
+                return Ok(None);
+            }
+            let place = state.tree.resolve(path, true, Who::Process)?;
+            if place.node.is_none() {
+                return error(Errno::NOENT);
+            }
+            Ok(Some(state.tree.path_of(place.directory)?.join(place.name)))
+        })
+    }
+
     fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
         self.call(Call::List, 0, |state, _| {
             state.room_for_descriptor(self.id)?;

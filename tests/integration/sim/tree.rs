@@ -325,6 +325,23 @@ impl Tree {
         }
     }
 
+    /// The path of a directory, without links and mounts seen from above.
+    pub fn path_of(&self, directory: Key) -> io::Result<PathBuf> {
+        let root = self.surface(self.devices[0].root);
+        let mut names = Vec::new();
+        let mut at = directory;
+        while at != root {
+            let above = self.surface(self.parent(at)?);
+            let mut entries = self.directory(above)?.names.iter();
+            let (name, _) = entries
+                .find(|(_, key)| self.surface(**key) == at)
+                .expect("who has a parent has a name in it");
+            names.push(name.clone());
+            at = above;
+        }
+        Ok(names.into_iter().rev().fold(PathBuf::from("/"), |path, name| path.join(name)))
+    }
+
     /// Changes names now. `lasts`: no loss of power undoes it.
     pub fn change(&mut self, effects: Vec<Effect>, lasts: bool, now: i64) {
         let mut gone = Vec::new();

@@ -10,8 +10,8 @@ use faultline::world::Files;
 use super::lines::{Following, setting};
 use crate::sim::{Dice, Machine};
 
-/// The globs that the played directory is followed by.
-const GLOBS: [&str; 3] = ["/logs/app.log", "/logs/*.log", "/logs/app.log*"];
+/// The globs that the played directory is followed by; the last one is a link's.
+const GLOBS: [&str; 4] = ["/logs/app.log", "/logs/*.log", "/logs/app.log*", "/links/*.log"];
 const LIVE: &str = "/logs/app.log";
 const GENERATIONS_KEPT: usize = 4;
 
@@ -51,6 +51,8 @@ impl Play {
         let mut dice = Dice::new(seed);
         let machine = Machine::new(seed);
         machine.mkdir("/logs");
+        machine.mkdir("/links");
+        machine.symlink(LIVE, "/links/app.log");
         machine.births(0, dice.chance(700));
         let glob = *dice.pick(&GLOBS);
         let mut setting = setting(&[glob], if dice.coin() { Start::Auto } else { Start::Beginning });

@@ -143,6 +143,10 @@ impl Files for Memory {
         })
     }
 
+    fn link_target(&self, _: &Path) -> io::Result<Option<PathBuf>> {
+        Ok(None)
+    }
+
     fn list(&self, _: &Path) -> io::Result<Vec<Entry>> {
         self.call(|state| {
             let names = state.files.keys().map(|path| path.file_name().unwrap().to_owned());
