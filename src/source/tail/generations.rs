@@ -91,7 +91,7 @@ impl<S: Sink> Tail<S> {
             let Ok(stat) = self.files.stat(&path) else { continue };
             let mut known = self.by_id.get(&stat.id).copied();
             if let Some(number) = known
-                && (self.followed[&number].path != path || self.is_doubtful(number, &stat))
+                && (!self.is_met_at(number, &path) || self.is_doubtful(number, &stat))
                 && !self.is_the_same(number, &path, &stat)
             {
                 self.lost_its_number(number, now);
@@ -138,6 +138,12 @@ impl<S: Sink> Tail<S> {
             self.set_life(number, Life::Done);
         }
         self.refresh(number, stat);
+    }
+
+    /// Whether the file is known under this path, or under a link that leads there.
+    fn is_met_at(&self, number: u64, path: &Path) -> bool {
+        let file = &self.followed[&number];
+        file.path == path || (file.base == path && file.is_at_base())
     }
 
     pub(super) fn generations(&self, base: &Path) -> Vec<u64> {

@@ -67,6 +67,9 @@ impl<S: Sink> Tail<S> {
         self.claims.give_back(id, self.holder);
         let file = self.followed.get_mut(&number).expect("it was found by its id");
         file.id = nobodys_id(number);
+        // What is there now says nothing of it.
+        file.packing = Packing::Plain;
+        file.seen.len = file.known_len.max(file.read);
         self.moved.insert(number);
         if self.followed[&number].is_live() {
             self.lost_its_path(number);

@@ -40,7 +40,6 @@ impl<S: Sink> Tail<S> {
         let file = self.followed.get_mut(&number).expect("it was cut");
         if !goes_on && file.opened.is_none() && !file.is_at_base() {
             // Nobody writes rotated files anew: this one was deleted, and a new one has got its number.
-            file.seen.len = file.known_len;
             self.lost_its_number(number, now);
             self.next_scan = self.next_scan.min(self.scan_allowed_at);
             return;

@@ -8,7 +8,6 @@ use super::reading::{RETRY_AFTER, Turn};
 use super::{Sink, Tail};
 use crate::event::{LossReason, SkipReason};
 use crate::source::encoding::Text;
-use crate::source::packing::Packing;
 use crate::world::Moment;
 
 /// A compressed file that ends in the middle may still be written; it is damaged when it was the same for so long.
@@ -58,8 +57,6 @@ impl<S: Sink> Tail<S> {
         self.unlike.entry(file.id).or_default().push(file.check);
         file.opened = None;
         file.before.clear();
-        file.packing = Packing::Plain;
-        file.seen.len = file.known_len.max(file.read);
         self.lost_its_number(number, now);
         self.next_scan = self.next_scan.min(self.scan_allowed_at);
         Turn::Idle
