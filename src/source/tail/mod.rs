@@ -279,7 +279,10 @@ impl<S: Sink> Tail<S> {
                     tail.is_first_start = false;
                     tail.since = position::since(value);
                 }
-                None => {}
+                None => tracing::warn!(
+                    source = ?tail.setting.source, key,
+                    "a position cannot be read: its file is taken for an unknown one"
+                ),
             }
         }
         tail

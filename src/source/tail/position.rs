@@ -68,6 +68,9 @@ struct Saved {
     stage: Stage,
 }
 
+/// The first byte of a position. What another version has written is not guessed at.
+const VERSION: u8 = 1;
+
 const PACKINGS: [Packing; 3] = [Packing::Plain, Packing::Gzip, Packing::Zstd];
 const TEXTS: [Text; 5] = [Text::Unknown, Text::Utf8, Text::Utf16Le, Text::Utf16Be, Text::Binary];
 
@@ -118,14 +121,15 @@ impl Position {
             modified: self.modified,
             stage: self.stage,
         };
-        let value = postcard::to_stdvec(&saved).expect("numbers and bytes can be written");
+        let value = postcard::to_extend(&saved, vec![VERSION]).expect("numbers and bytes can be written");
         Mark { key: key(source, self.number), value: Some(value.into()) }
     }
 
     /// `None` of a mark that is no position of this source, or that no version of ours has written.
     pub fn read(source: &str, key: &str, value: &[u8]) -> Option<Position> {
         let number = key.strip_prefix(&prefix(source))?.parse().ok()?;
-        let saved: Saved = postcard::from_bytes(value).ok()?;
+        let (&VERSION, saved) = value.split_first()? else { return None };
+        let saved: Saved = postcard::from_bytes(saved).ok()?;
         if saved.check.at > saved.offset || u64::from(saved.check.len) > saved.check.at {
             return None;
         }
@@ -178,6 +182,20 @@ mod tests {
         assert_eq!(Position::read("a/b", &mark.key, &value), Some(position()));
         assert_eq!(Position::read("a", &mark.key, &value), None);
         assert_eq!(Position::read("a/b", &started_key("a/b"), &[]), None);
+    }
+
+    /// What is in the state directories of this version has to stay readable.
+    #[test]
+    fn a_position_of_version_1_reads_as_it_was_written() {
+        let written = "01112f7661722f6c6f672f61ff2e6c6f672e310f2f7661722f6c6f672f61ff2e6c6f67010201050203808080808020\
+                       049fddb49bb3b49cbfe801000000000080808080801005a0ecf3c2f2ec86a09301050c0203";
+        let value: Vec<u8> = (0..written.len())
+            .step_by(2)
+            .map(|place| u8::from_str_radix(&written[place..place + 2], 16).unwrap())
+            .collect();
+        assert_eq!(Position::read("s", "tail/s/7", &value), Some(position()));
+        let newer: Vec<u8> = [&[2], &value[1..]].concat();
+        assert_eq!(Position::read("s", "tail/s/7", &newer), None);
     }
 
     #[test]
