@@ -51,7 +51,7 @@ fn a_rotation_is_counted_once_whatever_restarts_and_renames_follow() {
         following.quiet();
         for turn in 0..3 {
             for place in (1..=turn).rev() {
-                machine.rename(&format!("/logs/app.log.{place}"), &format!("/logs/app.log.{}", place + 1));
+                machine.rename(format!("/logs/app.log.{place}"), format!("/logs/app.log.{}", place + 1));
             }
             machine.rename("/logs/app.log", "/logs/app.log.1");
             if turn == 1 {
