@@ -204,16 +204,25 @@ impl<S: Sink> Tail<S> {
                 Err(error) => return Err(error),
             },
         };
-        let stat = original.stat()?;
-        let is_whole = stat.id == file.id && stat.len >= newcomer.stat.len;
-        if !is_whole || !file.head.is_in(&*original)? || !file.latest_check().is_in(&*original)? {
+        let is_what_it_was = || {
+            let stat = original.stat()?;
+            Ok::<_, io::Error>(
+                stat.id == file.id
+                    && stat.len >= newcomer.stat.len
+                    && file.head.is_in(&*original)?
+                    && file.latest_check().is_in(&*original)?,
+            )
+        };
+        if !is_what_it_was()? {
             return Ok(None);
         }
         let wanted = newcomer.stat.len.min(COMPARED_MAX) as usize;
         let (mut one, mut other) = (vec![0; wanted], vec![0; wanted]);
         let n = read_full(&*original, &mut one, 0)?;
         let m = read_full(&*newcomer.opened.file, &mut other, 0)?;
-        Ok(Some(one[..n] == other[..m]))
+        // It may have been cut off between the two looks at it.
+        let is_part = one[..n] == other[..m];
+        Ok((is_part || is_what_it_was()?).then_some(is_part))
     }
 
     /// Only the heads are compared; the check follows where reading gets there.
