@@ -226,6 +226,28 @@ impl<L> Followed<L> {
         self.read += given.len() as u64;
     }
 
+    /// Passes over bytes of a compressed file that are known already; false where they are others.
+    pub fn pass_over(&mut self, known: &[u8]) -> bool {
+        let (from, to) = (self.unpacked, self.unpacked + known.len() as u64);
+        let upto = |place: u64| {
+            let new = &known[..(place - from) as usize];
+            [&self.before[..], &new[new.len().saturating_sub(PRINT_BYTES)..]].concat()
+        };
+        let is_reached = |place: u64| from < place && place <= to;
+        let is_same = |print: Print, bytes: Vec<u8>| {
+            print.is_of(&bytes[bytes.len().saturating_sub(print.len.into())..])
+        };
+        let head = u64::from(self.head.len);
+        if (is_reached(head) && !self.head.is_of(&upto(head)))
+            || (is_reached(self.check.at) && !is_same(self.check, upto(self.check.at)))
+        {
+            return false;
+        }
+        self.remember(known);
+        self.unpacked = to;
+        true
+    }
+
     /// So many zeros come behind what was read.
     pub fn advance_zeros(&mut self, zeros: u64) {
         let some = vec![0; PRINT_BYTES.min(usize::try_from(zeros).unwrap_or(PRINT_BYTES))];

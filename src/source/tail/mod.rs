@@ -6,9 +6,12 @@
 //! has a lane for each file and knows how much of it is judged; a position is what was read minus what a lane still holds.
 //!
 //! A file is its device, its inode and its time of birth, and only as long as its head and the bytes before the place
-//! up to which it was read are what they were (`print`). A path is where a file was seen last, nothing more: who is
-//! found under another name goes on there. `scan` walks the paths, `newcomer` says what an unknown file is (new, missed
-//! by us and rotated already, or a copy of what we have), `turn` handles files that were cut off, `reading` reads,
+//! up to which it was read are what they were (`print`, `identity`). A path is where a file was seen last, nothing more:
+//! who is found under another name goes on there.
+//!
+//! `scan` walks the paths, `generations` looks for what was rotated away from them, `newcomer` takes up unknown files and
+//! `kin` says whether they are new, missed by us and rotated already, or a copy of what we have; `turn` handles files
+//! that were cut off. `reading` and `unpacking` read, `settling` does what time brings, `descriptors` counts open files,
 //! `position` is what the ledger keeps. Everything goes through [`Files`] and takes the time as an argument.
 
 mod family;
@@ -19,10 +22,16 @@ mod heads;
 mod reader;
 mod followed;
 mod claims;
+mod identity;
 mod scan;
+mod generations;
 mod newcomer;
+mod kin;
 mod turn;
+mod descriptors;
 mod reading;
+mod unpacking;
+mod settling;
 mod report;
 pub mod wake;
 
@@ -36,7 +45,7 @@ use super::paths::Paths;
 use crate::event::{LossReason, Mark, Millis, SkipReason};
 use crate::world::{Clock, FileId, Files, Moment};
 use followed::{Followed, Life, Look};
-use newcomer::{Kindred, Waiting};
+use kin::{Kindred, Waiting};
 use print::Print;
 use turn::nobodys_id;
 
@@ -189,8 +198,8 @@ pub struct Tail<S: Sink> {
     is_all_settled: bool,
     /// Paths that are there and cannot be read, in the last scan.
     unreadable: HashSet<PathBuf>,
-    /// Those that were it once and are not followed yet.
-    was_unreadable: HashSet<PathBuf>,
+    /// Paths whose files are read from their beginning, whenever they are met.
+    from_start: HashSet<PathBuf>,
     /// Files that were open when they were counted last, and how many were opened since.
     open_counted: usize,
     opened_since: usize,
@@ -249,7 +258,7 @@ impl<S: Sink> Tail<S> {
             next_sweep: Duration::ZERO,
             is_all_settled: false,
             unreadable: HashSet::new(),
-            was_unreadable: HashSet::new(),
+            from_start: HashSet::new(),
             open_counted: 0,
             opened_since: 0,
             open_files_max: setting.open_files_max,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::family;
 use super::followed::{Followed, Life, Look, UNREAD};
-use super::heads::Heads;
+use super::kin::Kin;
 use super::print::{Head, PRINT_BYTES, Print, read_full};
 use super::reader::Opened;
 use super::{Sink, Start, Tail};
@@ -21,65 +21,17 @@ use crate::world::{File, Moment, Stat};
 
 /// Times of files lag behind the clock by as much. Nanoseconds.
 const CLOCK_GRAIN: i64 = 20_000_000;
-/// A file that may be a copy in the making is left alone until it was the same for so long.
-const SETTLED_AFTER: Duration = Duration::from_millis(1500);
-/// Of two files that may be the same, this much is compared. Bytes.
-const COMPARED_MAX: u64 = 1 << 20;
 /// Of files that begin at their end: a line that is not finished is looked back for this far. Bytes.
 const LINE_BACK_MAX: u64 = 1 << 20;
 
-/// A file that is not told from a copy yet.
-#[derive(Debug, Clone)]
-pub(super) struct Waiting {
-    /// Of its family.
-    pub base: PathBuf,
-    look: Look,
-    since: Duration,
-    /// That saw it last.
-    pub scan: u64,
-    /// The first scan of a start saw it.
-    is_first: bool,
-    /// The file whose first part it was when it was compared last.
-    pub part_of: Option<u64>,
-}
-
-/// One family, as long as nothing is read.
-#[derive(Debug, Default)]
-pub(super) struct Kindred {
-    base: PathBuf,
-    heads: Heads,
-    /// No name leads to them as far as is known, and no descriptor.
-    lost: Vec<u64>,
-}
-
-/// Whose bytes an unknown file has.
-enum Kin {
-    Nobodys,
-    /// Not to be said yet.
-    Unfinished,
-    /// It holds a first part of this one.
-    PartOf(u64),
-    /// The same as this one as far as that was read.
-    Of(u64),
-}
-
 /// An unknown file that was opened.
-struct Newcomer {
-    path: PathBuf,
-    base: PathBuf,
-    stat: Stat,
-    opened: Opened,
-    head: Vec<u8>,
-    packing: Packing,
-}
-
-impl Newcomer {
-    fn has(&self, check: &Print) -> io::Result<bool> {
-        match self.head.get(check.from() as usize..check.at as usize) {
-            Some(bytes) => Ok(check.is_of(bytes)),
-            None => check.is_in(&*self.opened.file),
-        }
-    }
+pub(super) struct Newcomer {
+    pub path: PathBuf,
+    pub base: PathBuf,
+    pub stat: Stat,
+    pub opened: Opened,
+    pub head: Vec<u8>,
+    pub packing: Packing,
 }
 
 impl<S: Sink> Tail<S> {
@@ -90,7 +42,7 @@ impl<S: Sink> Tail<S> {
             return;
         }
         let base = self.base_of(&path);
-        let was_unreadable = self.was_unreadable.contains(&path);
+        let from_start = self.from_start.contains(&path);
         let is_first =
             self.is_first_scan || self.waiting.get(&stat.id).is_some_and(|waiting| waiting.is_first);
         let Some(newcomer) = self.opened_newcomer(path, base, &stat) else { return };
@@ -113,14 +65,14 @@ impl<S: Sink> Tail<S> {
         let kin = kin.unwrap_or_else(|error| {
             // Who cannot be compared may be known.
             self.cannot_read(&newcomer.path, &error);
-            self.was_unreadable.insert(newcomer.path.clone());
+            self.from_start.insert(newcomer.path.clone());
             Kin::Unfinished
         });
         match kin {
             Kin::Unfinished | Kin::PartOf(_) => self.claims.give_back(id, self.holder),
             Kin::Of(number) => self.copy_of(number, newcomer, Life::Here, now, sink),
             Kin::Nobodys => {
-                let is_old = is_first && !was_unreadable;
+                let is_old = is_first && !from_start;
                 let from_end = match self.setting.start {
                     Start::Auto => is_old && self.is_first_start,
                     Start::End => is_old,
@@ -167,15 +119,16 @@ impl<S: Sink> Tail<S> {
         }
     }
 
-    /// The base path of the family that a path belongs to by its name: one that is known, or that the source could have.
-    /// Its own where there is none.
+    /// The base path of the family that a path belongs to by its name: the shortest that is known, or that the source could
+    /// have. Its own where there is none.
     pub(super) fn base_of(&self, path: &Path) -> PathBuf {
         let Some(name) = path.file_name() else { return path.to_owned() };
-        let bases: Vec<PathBuf> =
-            family::bases_of(name).into_iter().map(|base| path.with_file_name(base)).collect();
-        let known = bases.iter().find(|base| self.families.contains_key(*base));
-        let base = known.or_else(|| bases.iter().find(|base| self.setting.paths.matches(base)));
-        base.cloned().unwrap_or_else(|| path.to_owned())
+        let bases = family::bases_of(name).into_iter().map(|base| path.with_file_name(base));
+        let possible =
+            bases.filter(|base| self.families.contains_key(base) || self.setting.paths.matches(base));
+        // `app.log.1` may be one of `app.log.1.gz`, and is one of `app.log` itself.
+        let base = possible.min_by_key(|base| base.as_os_str().len());
+        base.unwrap_or_else(|| path.to_owned())
     }
 
     fn opened_newcomer(&mut self, path: PathBuf, base: PathBuf, stat: &Stat) -> Option<Newcomer> {
@@ -202,228 +155,10 @@ impl<S: Sink> Tail<S> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
                 self.cannot_read(&path, &error);
-                self.was_unreadable.insert(path);
+                self.from_start.insert(path);
                 None
             }
         }
-    }
-
-    /// The file that had this very path, when it was deleted and all that was read of it stands here as well: an editor
-    /// has saved it.
-    fn replaced_by(&self, newcomer: &Newcomer) -> io::Result<Option<u64>> {
-        let family = self.families.get(&newcomer.path);
-        for &number in family.into_iter().flat_map(|family| &family.generations).rev() {
-            let file = &self.followed[&number];
-            let is_deleted = || match (&file.life, &file.opened) {
-                (Life::Gone(_), Some(opened)) => opened.file.stat().is_ok_and(|stat| stat.links == 0),
-                // Not opened since a restart: the path is all that is known of it.
-                (Life::Gone(_), None) | (Life::Ghost(_), _) => true,
-                _ => false,
-            };
-            if file.path == newcomer.path
-                && is_deleted()
-                && self.has_all_of(newcomer, number)?
-                && !self.has_another_name(number)?
-            {
-                return Ok(Some(number));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether the file is still in its directory.
-    fn has_another_name(&self, number: u64) -> io::Result<bool> {
-        let file = &self.followed[&number];
-        let Some(directory) = file.path.parent().filter(|_| !file.is_cut) else { return Ok(false) };
-        let entries = self.files.list(directory)?;
-        let mut alike = entries.iter().filter(|entry| entry.inode == file.id.inode);
-        Ok(alike
-            .any(|entry| self.files.stat(&directory.join(&entry.name)).is_ok_and(|stat| stat.id == file.id)))
-    }
-
-    /// Whether the newcomer holds what was read of the file, to the place of its check, and that is a full print. Less
-    /// than that is enough where only the number of the device is another one, as after a restart of the machine.
-    fn has_all_of(&self, newcomer: &Newcomer, number: u64) -> io::Result<bool> {
-        let file = &self.followed[&number];
-        let (old, new) = (file.id, newcomer.stat.id);
-        let is_renumbered = (old.inode, old.born) == (new.inode, new.born) && old.device != new.device;
-        Ok(!file.is_packed()
-            && newcomer.packing == Packing::Plain
-            && (file.check.len >= PRINT_BYTES as u16 || (is_renumbered && file.head.len > 0))
-            && newcomer.stat.len >= file.read
-            && file.head.is_of(&newcomer.head)
-            && file.check.is_in(&*newcomer.opened.file)?)
-    }
-
-    /// An error where the bytes of the newcomer cannot be compared.
-    fn kin(&mut self, newcomer: &Newcomer, now: Moment) -> io::Result<Kin> {
-        if newcomer.base == newcomer.path {
-            return Ok(Kin::Nobodys);
-        }
-        let kin = match newcomer.packing {
-            Packing::Plain => self.plain_kin(newcomer)?,
-            _ => self.packed_kin(newcomer)?,
-        };
-        let part_of = match kin {
-            Kin::PartOf(number) => Some(number),
-            _ => None,
-        };
-        let is_in_the_making =
-            matches!(kin, Kin::Unfinished | Kin::PartOf(_)) || newcomer.packing != Packing::Plain;
-        if !is_in_the_making || self.is_settled(newcomer, part_of, now) {
-            self.waiting.remove(&newcomer.stat.id);
-            return Ok(match kin {
-                // As much of a copy as there will ever be.
-                Kin::PartOf(number) => Kin::Of(number),
-                Kin::Unfinished => Kin::Nobodys,
-                kin => kin,
-            });
-        }
-        // Looked at again soon.
-        self.next_scan = self.next_scan.min(now.steady + SETTLED_AFTER / 2);
-        Ok(Kin::Unfinished)
-    }
-
-    /// Whether the file was the same for a while.
-    fn is_settled(&mut self, newcomer: &Newcomer, part_of: Option<u64>, now: Moment) -> bool {
-        let look = Look::of(&newcomer.stat);
-        let base = newcomer.base.clone();
-        let (scan, is_first) = (self.scans, self.is_first_scan);
-        let fresh = Waiting { base, look, since: now.steady, scan, is_first, part_of };
-        let waiting = self.waiting.entry(newcomer.stat.id).or_insert_with(|| fresh.clone());
-        (waiting.scan, waiting.part_of) = (scan, part_of);
-        if waiting.look != look {
-            *waiting = Waiting { is_first: waiting.is_first, ..fresh };
-        }
-        (self.is_all_settled && newcomer.packing == Packing::Plain)
-            || now.steady.saturating_sub(waiting.since) >= SETTLED_AFTER
-    }
-
-    fn plain_kin(&mut self, newcomer: &Newcomer) -> io::Result<Kin> {
-        let len = newcomer.stat.len;
-        for number in self.beginning_like(newcomer) {
-            let file = &self.followed[&number];
-            let check = file.latest_check();
-            if !file.is_packed()
-                && len >= check.at
-                && is_born_behind(newcomer, file) != Some(false)
-                && newcomer.has(&check)?
-            {
-                return Ok(Kin::Of(number));
-            }
-        }
-        if len == 0 {
-            return Ok(Kin::Unfinished);
-        }
-        Ok(self.copied_so_far(newcomer)?.map_or(Kin::Nobodys, Kin::PartOf))
-    }
-
-    /// Generations of the family that begin like the newcomer, the youngest first.
-    fn beginning_like(&mut self, newcomer: &Newcomer) -> Vec<u64> {
-        let base = &newcomer.base;
-        if self.kindred.as_ref().is_none_or(|kindred| kindred.base != *base) {
-            let mut kindred = Kindred { base: base.clone(), ..Kindred::default() };
-            for number in self.generations(base) {
-                let file = &self.followed[&number];
-                kindred.heads.add(number, file.head, file.latest_check());
-                let is_lost = file.opened.is_none() && file.scan != self.scans;
-                if matches!(file.life, Life::Gone(_)) && is_lost {
-                    kindred.lost.push(number);
-                }
-            }
-            self.kindred = Some(kindred);
-        }
-        self.kindred.as_ref().map(|kindred| kindred.heads.beginning_like(&newcomer.head)).unwrap_or_default()
-    }
-
-    /// The file of which the newcomer holds a first part. Only what is being written is copied; it may have been cut off,
-    /// or deleted, since.
-    fn copied_so_far(&self, newcomer: &Newcomer) -> io::Result<Option<u64>> {
-        let head = Head::of(&newcomer.head);
-        let was_part_of = self.waiting.get(&newcomer.stat.id).and_then(|waiting| waiting.part_of);
-        let holder = self.by_path.get(&newcomer.base).copied();
-        let fileless = self.fileless.iter().copied().rev();
-        let lost = self.kindred.iter().flat_map(|kindred| &kindred.lost).rev().copied();
-        for number in fileless.chain(lost).chain(holder).chain(was_part_of) {
-            let Some(file) = self.followed.get(&number) else { continue };
-            let order = is_born_behind(newcomer, file);
-            if file.base != newcomer.base || file.is_packed() || !file.is_live() || order == Some(false) {
-                continue;
-            }
-            if file.head.len > 0 && file.head.agrees(&head) == Some(false) {
-                continue;
-            }
-            let is_part = match self.holds_first_part(file, newcomer)? {
-                Some(holds) => holds,
-                // Cut off since. So little may stand in two files by chance: who was there first has to be known.
-                None => {
-                    was_part_of == Some(number)
-                        || file.head.len > 0
-                            && newcomer.stat.len <= file.read.max(file.known_len)
-                            && file.head.agrees_with(&newcomer.head).unwrap_or(order == Some(true))
-                }
-            };
-            if is_part {
-                return Ok(Some(number));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether the file begins with all that the newcomer holds; `None` where it is shorter, or not what it was.
-    fn holds_first_part(&self, file: &Followed<S::Lane>, newcomer: &Newcomer) -> io::Result<Option<bool>> {
-        let original = match &file.opened {
-            Some(opened) => opened.file.clone(),
-            None => match Opened::open(&*self.files, &file.path) {
-                Ok(Some((original, _))) => original.file,
-                // Nobody will ever tell.
-                Ok(None) => return Ok(None),
-                Err(error)
-                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
-                {
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            },
-        };
-        let stat = original.stat()?;
-        let is_whole = stat.id == file.id && stat.len >= newcomer.stat.len;
-        if !is_whole || !file.head.is_in(&*original)? || !file.latest_check().is_in(&*original)? {
-            return Ok(None);
-        }
-        let wanted = newcomer.stat.len.min(COMPARED_MAX) as usize;
-        let (mut one, mut other) = (vec![0; wanted], vec![0; wanted]);
-        let n = read_full(&*original, &mut one, 0)?;
-        let m = read_full(&*newcomer.opened.file, &mut other, 0)?;
-        Ok(Some(one[..n] == other[..m]))
-    }
-
-    /// Only the heads are compared; the check follows where reading gets there.
-    fn packed_kin(&self, newcomer: &Newcomer) -> io::Result<Kin> {
-        let head = newcomer.opened.unpacked_head(newcomer.packing, self.setting.expansion_ratio_max)?;
-        let plain_name =
-            newcomer.path.file_name().map(|name| family::without_packing(name.as_encoded_bytes()));
-        let head = Head::of(&head);
-        let unlike = self.unlike.get(&newcomer.stat.id);
-        let family = self.families.get(&newcomer.base);
-        let generations = family.into_iter().flat_map(|family| &family.generations).rev();
-        let alike = generations.copied().filter(|number| {
-            let file = &self.followed[number];
-            let is_unlike = unlike.is_some_and(|unlike| unlike.contains(&file.check));
-            file.head.len > 0 && !is_unlike && file.head.agrees(&head) == Some(true)
-        });
-        // Of several the one that had this name without its ending.
-        let is_named = |number: &u64| {
-            self.followed[number].path.file_name().map(|name| name.as_encoded_bytes()) == plain_name
-        };
-        let mut alike: Vec<u64> = alike.collect();
-        // Those first of which something may be missing, and those of which most is known.
-        alike.sort_by_key(|number| {
-            let file = &self.followed[number];
-            (!file.is_live(), std::cmp::Reverse(file.read))
-        });
-        let named = alike.iter().copied().find(is_named);
-        Ok(named.or(alike.first().copied()).map_or(Kin::Nobodys, Kin::Of))
     }
 
     /// The newcomer has the bytes of a file that we have. Who reads on?
@@ -463,8 +198,16 @@ impl<S: Sink> Tail<S> {
         let is_certain =
             !self.followed[&copy].is_packed() || (head.is_full() && has_its_name(&self.followed[&copy]));
         let copied = self.followed.get_mut(&copy).expect("whoever asks has found it");
-        (copied.head, copied.check, copied.read, copied.text) = (head, check, read, text);
-        copied.known_len = read;
+        copied.text = text;
+        match copied.is_packed() || copied.seen.len >= read {
+            true => (copied.check, copied.read) = (check, read),
+            // It ends before the place.
+            false => copied.read = copied.seen.len,
+        }
+        if copied.is_packed() {
+            copied.head = head;
+        }
+        copied.known_len = copied.read;
         self.moved.insert(copy);
         if is_certain {
             copied.ended_at = Some(copied.seen);
@@ -476,15 +219,14 @@ impl<S: Sink> Tail<S> {
         }
     }
 
-    pub(super) fn still_leads_to(&self, number: u64) -> bool {
-        let file = &self.followed[&number];
-        self.files.stat(&file.path).is_ok_and(|stat| stat.id == file.id)
-    }
-
     /// The file goes on in another one that holds its bytes.
     fn continue_in(&mut self, number: u64, newcomer: Newcomer, life: Life, now: Moment) {
-        let Newcomer { path, stat, opened, packing, .. } = newcomer;
+        let Newcomer { path, stat, opened, packing, head, .. } = newcomer;
         let file = self.followed.get_mut(&number).expect("it is followed");
+        if packing == Packing::Plain {
+            // It may hold less than what was known.
+            file.head = Head::of(&head);
+        }
         let old_id = std::mem::replace(&mut file.id, stat.id);
         file.path.clone_from(&path);
         file.packing = packing;
@@ -549,8 +291,8 @@ impl<S: Sink> Tail<S> {
         }
         file.scan = self.scans;
         let life = if file.life == Life::Done { Life::Done } else { life };
-        if let Some(kindred) = self.kindred.as_mut().filter(|kindred| kindred.base == base) {
-            kindred.heads.add(number, file.head, file.check);
+        if let Some(kindred) = &mut self.kindred {
+            kindred.add(&file);
         }
         let family = self.families.entry(base).or_default();
         family.is_due |= self.since.is_some();
@@ -559,7 +301,7 @@ impl<S: Sink> Tail<S> {
         if self.setting.paths.matches(&path) {
             self.by_path.insert(path.clone(), number);
         }
-        self.was_unreadable.remove(&path);
+        self.from_start.remove(&path);
         self.unlike.remove(&stat.id);
         self.followed.insert(number, file);
         self.set_life(number, life);
@@ -568,15 +310,6 @@ impl<S: Sink> Tail<S> {
             self.enqueue(number);
         }
         number
-    }
-}
-
-/// A copy is younger than what it is a copy of; a generation that we have missed is older than its successor. `None`
-/// where nobody can say.
-fn is_born_behind<L>(newcomer: &Newcomer, file: &Followed<L>) -> Option<bool> {
-    match (newcomer.stat.id.born?, file.id.born?) {
-        (newcomer, file) if newcomer == file => None,
-        (newcomer, file) => Some(newcomer > file),
     }
 }
 

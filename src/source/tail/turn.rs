@@ -2,7 +2,7 @@
 //! found nowhere is counted as lost.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::followed::{Followed, Life, Look};
 use super::names::Names;
@@ -61,42 +61,6 @@ impl<S: Sink> Tail<S> {
         }
         self.moved.insert(number);
         self.enqueue(number);
-    }
-
-    /// Makes sure that what holds a base path is what it was, before others are compared with it.
-    pub(super) fn verify_holder(&mut self, base: &Path, now: Moment, sink: &mut S) {
-        if let Some(&number) = self.by_path.get(base) {
-            self.verify(number, now, sink);
-        }
-    }
-
-    /// Makes sure that a file is what it was, once in a walk.
-    pub(super) fn verify(&mut self, number: u64, now: Moment, sink: &mut S) {
-        let scans = self.scans;
-        let Some(file) = self.followed.get_mut(&number) else { return };
-        let is_due = file.is_live() && !file.is_packed() && file.head.len > 0;
-        if !is_due || std::mem::replace(&mut file.verified, scans) == scans {
-            return;
-        }
-        let opened = match &file.opened {
-            Some(opened) => Some(opened.file.clone()),
-            None => Opened::open(&*self.files, &file.path).ok().flatten().map(|(opened, _)| opened.file),
-        };
-        let Some((opened, stat)) = opened.and_then(|file| file.stat().ok().map(|stat| (file, stat))) else {
-            return;
-        };
-        if stat.id != file.id {
-            return;
-        }
-        let check = file.latest_check();
-        let is_same = || Ok::<_, io::Error>(file.head.is_in(&*opened)? && check.is_in(&*opened)?);
-        let cut = match stat.len < file.read {
-            true => Cut::Shorter,
-            // Who cannot be compared stays what it was.
-            false if is_same().unwrap_or(true) => return,
-            false => Cut::Replaced,
-        };
-        self.cut(number, cut, now, sink);
     }
 
     /// A file that keeps its head and was only made shorter goes on at its new end. What was cut off is gone.
@@ -216,7 +180,10 @@ impl<S: Sink> Tail<S> {
         self.moved.insert(number);
         let held = self.files.stat(&self.followed[&copy].path).map(|stat| Look::of(&stat));
         let copied = self.followed.get_mut(&copy).expect("it was found");
-        (copied.lane, copied.read, copied.text, copied.head, copied.check) = (lane, read, text, head, check);
+        (copied.lane, copied.read, copied.text, copied.check) = (lane, read, text, check);
+        if copied.is_packed() || copied.head.len == 0 {
+            copied.head = head;
+        }
         copied.seen = held.unwrap_or(copied.seen);
         copied.last_bytes = now.steady;
         copied.renamed_at = Some(now.steady);
