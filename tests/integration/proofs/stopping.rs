@@ -16,7 +16,8 @@ fn after_each_sigterm_counts_and_positions_agree_and_it_was_gone_within_two_seco
     let ground = Ground::new();
     let address = Address::default();
     let reader = Reader::start(&address, Kind::Scraper, Duration::from_millis(30));
-    let load = Load::new(200, 10_000, 20);
+    // As much as is read in lives of half a second each: the last one has to catch up.
+    let load = Load::new(200, 10_000, 3);
     let writers =
         Writer::each(&[Rotation::Rename, Rotation::Cascade, Rotation::CopyTruncate], &ground, &mut dice);
     let life = Life::start_at(&ground.args("*.log"), &address);

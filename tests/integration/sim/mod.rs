@@ -5,6 +5,7 @@
 //! Machine ── process() ──▶ Process: Files   what the program sees; can be refused, cut short, killed
 //!    │  ╰─── clock() ────▶ Clock
 //!    ├ write, rename, truncate, hold …      what the logging service does; never fails
+//!    ├ meanwhile                            what the service does between two calls of the program
 //!    ├ fail_at, fail, fail_by_chance        faults
 //!    ╰ kill, power_loss                     crashes: everything open is gone, a new process() starts
 //! ```
@@ -61,6 +62,20 @@ pub(crate) struct State {
     alive: BTreeSet<u64>,
     locks: BTreeMap<Key, u64>,
     spares_logs: bool,
+    meanwhile: Vec<Meanwhile>,
+}
+
+/// Done before one of the calls of a process.
+struct Meanwhile {
+    /// Of all calls so far.
+    call: u64,
+    act: Box<dyn FnOnce(&Machine) + Send>,
+}
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Meanwhile").field("call", &self.call).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -85,6 +100,7 @@ impl Machine {
             alive: BTreeSet::new(),
             locks: BTreeMap::new(),
             spares_logs: true,
+            meanwhile: Vec::new(),
         };
         let now = state.now();
         state.tree.add_device(0x0801, now);
@@ -141,6 +157,21 @@ impl Machine {
     /// Nothing fails any more.
     pub fn heal(&self) {
         self.state().faults.heal();
+    }
+
+    /// Before the n-th call from now on, counted from 1. Those of one call happen in the order they were planned in.
+    pub fn meanwhile(&self, n: u64, act: impl FnOnce(&Machine) + Send + 'static) {
+        let mut state = self.state();
+        let call = state.faults.calls() + n;
+        state.meanwhile.push(Meanwhile { call, act: Box::new(act) });
+    }
+
+    /// What was planned and has not happened yet happens now; how much that is.
+    pub fn catch_up(&self) -> usize {
+        let late = std::mem::take(&mut self.state().meanwhile);
+        let count = late.len();
+        late.into_iter().for_each(|late| (late.act)(self));
+        count
     }
 
     /// Calls of all processes so far.
@@ -250,6 +281,12 @@ impl Machine {
 }
 
 impl State {
+    /// What happens before the next call.
+    fn due(&mut self) -> Vec<Meanwhile> {
+        let next = self.faults.calls() + 1;
+        self.meanwhile.extract_if(.., |planned| planned.call <= next).collect()
+    }
+
     fn id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id - 1

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use faultline::world::{Entry, File, Files, Links, Lock, Stat};
 use rustix::io::Errno;
 
-use super::State;
 use super::content::Content;
 use super::faults::{Call, Fault};
 use super::tree::{Body, Directory, ENTER, Effect, Key, Place, READ, WRITE, Who, error};
+use super::{Machine, State};
 
 #[derive(Clone)]
 pub struct Process {
@@ -66,6 +66,9 @@ impl Process {
         size: usize,
         work: impl FnOnce(&mut State, usize) -> io::Result<T>,
     ) -> io::Result<T> {
+        let due = self.state.lock().unwrap().due();
+        let machine = Machine(self.state.clone());
+        due.into_iter().for_each(|planned| (planned.act)(&machine));
         let mut state = self.state.lock().unwrap();
         if !state.alive.contains(&self.id) {
             return error(Errno::SRCH);

@@ -11,6 +11,7 @@
 //! | `many` | 31 to 33, 40 |
 //! | `state` | 37, 38, 42 to 47, 50 |
 //! | `nth` | every call of the tail fails once, in every way |
+//! | `between` | a rotation happens between any two calls of one look, in every way |
 //!
 //! `scene` plays a case line by line in every way that must not matter, with crashes; `daemon` is all of the program
 //! that is exact, where a case is about rules, encodings or the state directory.
@@ -26,6 +27,7 @@ mod directories;
 mod many;
 mod state;
 mod nth;
+mod between;
 
 /// A number without a test is a promise without one.
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::compressed::gzip;
-use super::scene::{FIRST, LIVE, Scene, Way};
+use super::scene::{FIRST, LIVE, Scene, Way, ways};
 use crate::sim::Fault;
 
 const SECOND: &str = "/logs/app.log.2";
@@ -53,14 +53,9 @@ fn with_the_nth_failing(way: Way, n: u64, times: u64, fault: Fault) -> bool {
 }
 
 fn all(times: u64, fault: Fault) {
-    for births in [true, false] {
-        for glob in [LIVE, "/logs/app.log*"] {
-            for open_files_max in [64, 1] {
-                let way = Way { births, glob, is_long: true, open_files_max, end: None };
-                let last = (1..5000).find(|n| !with_the_nth_failing(way, *n, times, fault));
-                assert!(last.expect("a run without a fault") > 5, "{last:?} {fault:?}");
-            }
-        }
+    for way in ways() {
+        let last = (1..5000).find(|n| !with_the_nth_failing(way, *n, times, fault));
+        assert!(last.expect("a run without a fault") > 5, "{last:?} {fault:?}");
     }
 }
 
@@ -101,4 +96,14 @@ fn any_few_calls_may_fail_in_a_row() {
     all(3, Fault::Error(Errno::IO));
     all(10, Fault::Error(Errno::IO));
     all(6, Fault::Error(Errno::ACCESS));
+}
+
+/// A copy is made and its original cut off while all calls of one look and of half the next fail.
+#[test]
+#[ignore = "doubled: 15 times from call 21 on with one open file, 20 times from call 16 on with many"]
+fn any_two_looks_may_fail() {
+    for times in [15, 20, 30, 50] {
+        all(times, Fault::Error(Errno::IO));
+        all(times, Fault::Error(Errno::MFILE));
+    }
 }

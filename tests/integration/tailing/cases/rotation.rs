@@ -51,6 +51,22 @@ fn f01_a_rotation_is_counted_once() {
 }
 
 #[test]
+#[ignore = "counted again by each life that begins before the file is done"]
+fn f01_a_rotation_is_counted_once_over_restarts() {
+    without_crash(|scene| {
+        scene.rename(LIVE, FIRST);
+        scene.write(LIVE, 2);
+        scene.pass(1.0);
+        for _ in 0..3 {
+            scene.following.restart();
+            scene.pass(1.0);
+        }
+        scene.pass(20.0);
+        assert_eq!(rotations(scene), 1, "{:?}", scene.way);
+    });
+}
+
+#[test]
 fn f02_half_a_line_whose_rest_never_comes_is_counted_alone_after_the_rotate_wait() {
     everywhere(|scene| {
         scene.write(LIVE, 2);
