@@ -40,7 +40,9 @@ impl<S: Sink> Tail<S> {
         if changed.is_empty() {
             return;
         }
-        let known: HashSet<u64> = self.followed.values().map(|file| file.id.inode).collect();
+        // The number of a deleted one may be another file's by now.
+        let there = self.followed.values().filter(|file| !matches!(file.life, Life::Ghost(_)));
+        let known: HashSet<u64> = there.map(|file| file.id.inode).collect();
         for directory in changed {
             for entry in self.files.list(&directory).unwrap_or_default() {
                 if known.contains(&entry.inode) {
@@ -121,6 +123,11 @@ impl<S: Sink> Tail<S> {
         members.sort_by_key(|(_, stat)| stat.modified);
         for (path, stat) in members {
             self.member(path, stat, base, now, sink);
+        }
+        // All that were in it may have been forgotten on the way.
+        if self.families.get(base).is_some_and(|family| family.generations.is_empty() && !family.is_due) {
+            self.families.remove(base);
+            self.links.remove(base);
         }
     }
 

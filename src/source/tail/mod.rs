@@ -200,7 +200,7 @@ pub struct Tail<S: Sink> {
     is_all_settled: bool,
     /// Paths that are there and cannot be read, in the last scan.
     unreadable: HashSet<PathBuf>,
-    /// Paths whose files are read from their beginning, whenever they are met.
+    /// Paths whose files are read from their beginning although a start finds them.
     from_start: HashSet<PathBuf>,
     /// Files that were open when they were counted last, and how many were opened since.
     open_counted: usize,

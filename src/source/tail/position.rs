@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::print::{Head, Print};
+use super::print::{Head, PRINT_BYTES, Print};
 use crate::event::{Mark, Millis};
 use crate::source::encoding::Text;
 use crate::source::packing::Packing;
@@ -130,7 +130,12 @@ impl Position {
         let number = key.strip_prefix(&prefix(source))?.parse().ok()?;
         let (&VERSION, saved) = value.split_first()? else { return None };
         let saved: Saved = postcard::from_bytes(saved).ok()?;
-        if saved.check.at > saved.offset || u64::from(saved.check.len) > saved.check.at {
+        let is_print = |len: u16| usize::from(len) <= PRINT_BYTES;
+        if saved.check.at > saved.offset
+            || u64::from(saved.check.len) > saved.check.at
+            || !is_print(saved.check.len)
+            || !is_print(saved.head.len)
+        {
             return None;
         }
         Some(Position {
@@ -207,5 +212,9 @@ mod tests {
         }
         let beyond = Position { offset: 0, ..position() }.mark("s");
         assert_eq!(Position::read("s", &beyond.key, &beyond.value.unwrap()), None);
+        let mut position = position();
+        position.head.len = PRINT_BYTES as u16 + 1;
+        let too_long = position.mark("s");
+        assert_eq!(Position::read("s", &too_long.key, &too_long.value.unwrap()), None);
     }
 }

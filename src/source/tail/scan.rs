@@ -71,10 +71,15 @@ impl<S: Sink> Tail<S> {
         self.look_at_families(now, sink);
         // Generations that were missed: the oldest one first.
         let followed = &self.followed;
-        self.ready.make_contiguous()[ready_before..].sort_by_key(|number| followed[number].seen.modified);
+        self.ready.make_contiguous()[ready_before..]
+            .sort_by_key(|number| followed.get(number).map(|file| file.seen.modified));
         let scans = self.scans;
         self.waiting.retain(|_, waiting| waiting.scan == scans);
         self.is_first_scan = false;
+        if !self.waiting.values().any(|waiting| waiting.is_first) {
+            // Whoever is met from now on is read from its start anyway.
+            self.from_start.clear();
+        }
         self.since.get_or_insert(now.wall);
         let cost = (self.clock)().steady.saturating_sub(began);
         self.scan_allowed_at = now.steady + cost * SCAN_SHARE_AWAKE;

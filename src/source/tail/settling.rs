@@ -78,10 +78,16 @@ impl<S: Sink> Tail<S> {
             Some(opened) => opened.file.stat().is_ok_and(|stat| stat.links == 0),
             None => !is_there,
         };
+        let reason = if file.is_cut { LossReason::Truncated } else { LossReason::Deleted };
+        let (read, len) = (file.read, file.seen.len);
         if file.behind() > 0
             && let Some(copy) = self.copy_to_read(number)
         {
             self.hand_over(number, copy, now, sink);
+            let copy = &self.followed[&copy];
+            if !copy.is_packed() {
+                sink.lost(reason, len.saturating_sub(read.max(copy.seen.len)));
+            }
         }
         let file = self.followed.get_mut(&number).expect("it is there still");
         if file.is_cut {

@@ -54,7 +54,9 @@ impl<S: Sink> Tail<S> {
                 self.look_at_family(&base, &names, now, sink);
             }
             self.is_all_settled = false;
-            if let Some(copy) = self.copy_to_read(old).filter(|_| self.followed[&old].is_live()) {
+            // A copy that was met just now it went on in already.
+            let is_fileless = self.followed[&old].id == nobodys_id(old) && self.followed[&old].is_live();
+            if is_fileless && let Some(copy) = self.copy_to_read(old) {
                 self.go_on_in_copy(old, copy, now, sink);
             }
         }

@@ -146,6 +146,8 @@ pub struct Following {
     pub setting: Setting,
     tail: Tail<Lines>,
     sink: Lines,
+    claims: Claims,
+    holder: usize,
     /// Delivered and not durable.
     delivered: (Counted, Vec<Mark>),
     /// Durable: what a crash leaves.
@@ -170,13 +172,20 @@ pub fn setting(include: &[&str], start: Start) -> Setting {
 
 impl Following {
     pub fn new(machine: &Machine, setting: Setting) -> Following {
+        Following::among(machine, setting, Claims::default(), 0)
+    }
+
+    /// One of several sources of a process.
+    pub fn among(machine: &Machine, setting: Setting, claims: Claims, holder: usize) -> Following {
         let marks = BTreeMap::new();
-        let (tail, sink) = begin(machine, &setting, &marks);
+        let (tail, sink) = begin(machine, &setting, &claims, holder, &marks);
         Following {
             machine: machine.clone(),
             setting,
             tail,
             sink,
+            claims,
+            holder,
             delivered: Default::default(),
             committed: Counted::default(),
             marks,
@@ -236,7 +245,9 @@ impl Following {
     pub fn crash(&mut self) {
         self.machine.kill();
         self.delivered = Default::default();
-        (self.tail, self.sink) = begin(&self.machine, &self.setting, &self.marks);
+        // With others in the process it would be their end as well.
+        self.claims = Claims::default();
+        (self.tail, self.sink) = begin(&self.machine, &self.setting, &self.claims, self.holder, &self.marks);
     }
 
     /// SIGTERM: the last delta is committed.
@@ -275,6 +286,8 @@ impl Following {
 fn begin(
     machine: &Machine,
     setting: &Setting,
+    claims: &Claims,
+    holder: usize,
     marks: &BTreeMap<Box<str>, Box<[u8]>>,
 ) -> (Tail<Lines>, Lines) {
     let mut sink = Lines::default();
@@ -285,8 +298,8 @@ fn begin(
         Arc::new(machine.process()),
         machine.clock(),
         setting.clone(),
-        Claims::default(),
-        0,
+        claims.clone(),
+        holder,
         marks,
         &mut sink,
     );

@@ -9,3 +9,4 @@ mod lines;
 mod random;
 mod unseen;
 mod cases;
+mod exact;
