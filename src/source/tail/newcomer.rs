@@ -15,6 +15,7 @@ use super::kin::Kin;
 use super::print::{Head, PRINT_BYTES, Print, read_full};
 use super::reader::Opened;
 use super::{Sink, Start, Tail};
+use crate::event::LossReason;
 use crate::source::encoding::Text;
 use crate::source::packing::Packing;
 use crate::world::{File, Moment, Stat};
@@ -191,6 +192,12 @@ impl<S: Sink> Tail<S> {
         };
         let has_more = newcomer.packing != Packing::Plain || newcomer.stat.len >= file.read;
         if is_lost && has_more {
+            if file.is_cut && newcomer.packing == Packing::Plain {
+                // The copy was made before the cut: what it lacks is nowhere.
+                let (known, there) = (file.known_len, newcomer.stat.len);
+                sink.lost(LossReason::Truncated, known.saturating_sub(there));
+                self.followed.get_mut(&number).expect("it was cut").known_len = there;
+            }
             self.continue_in(number, newcomer, life, now);
             self.followed.get_mut(&number).expect("it goes on").renamed_at = Some(now.steady);
             return;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use faultline::source::tail::{Claims, Start};
+use faultline::source::tail::{Claims, Events, Start};
 
 use super::lines::{Following, setting};
 use crate::sim::{Holding, Machine};
@@ -260,4 +260,138 @@ fn a_file_that_is_only_made_shorter_counts_as_truncated_once() {
     assert_eq!(following.committed.truncations, 1);
     assert_eq!(["two\n", "three\n"].map(|line| following.count_of(line)), [1, 1]);
     assert_eq!(lost(&following), []);
+}
+
+/// Sees how long the file is and reads nothing.
+fn look_only(following: &mut Following) {
+    let mut events = Events::default();
+    events.paths.insert(LIVE.into());
+    following.look(&events);
+}
+
+#[test]
+fn what_could_not_be_read_before_it_was_deleted_is_lost_and_stays_lost() {
+    let one = long("one");
+    let (machine, mut following) = followed(LIVE, one.as_bytes());
+    machine.chmod(LIVE, 0);
+    following.restart();
+    machine.write(LIVE, b"two\n");
+    following.quiet();
+    machine.remove(LIVE);
+    following.quiet();
+    assert_eq!(lost(&following), [("deleted", 4)]);
+    machine.write(LIVE, b"three\n");
+    following.quiet();
+    machine.write(FIRST, format!("{one}two\n"));
+    following.quiet();
+    let counts = [one.as_str(), "two\n", "three\n"].map(|line| following.count_of(line));
+    assert_eq!((counts, lost(&following)), ([1, 0, 1], vec![("deleted", 4)]));
+}
+
+#[test]
+fn a_hole_within_one_block_is_counted() {
+    let (machine, mut following) = followed(LIVE, b"one\n");
+    machine.write_at(LIVE, 104, b"two\n");
+    following.quiet();
+    assert_eq!(following.count_of("two\n"), 1);
+    assert_eq!(following.committed.skipped.get("hole"), Some(&100));
+}
+
+#[test]
+fn damage_is_counted_once_however_often_the_file_is_touched() {
+    let machine = empty();
+    let mut packed = gzip(long("one").repeat(50).as_bytes());
+    let middle = packed.len() / 2;
+    packed[middle..].fill(0xFF);
+    machine.write("/logs/all.gz", &packed);
+    let mut following = Following::new(&machine, setting(&["/logs/*"], Start::Beginning));
+    following.quiet();
+    let damaged = lost(&following);
+    assert_eq!(damaged.len(), 1, "{damaged:?}");
+    machine.set_modified("/logs/all.gz", 1_000_000);
+    following.quiet();
+    assert_eq!(lost(&following), damaged);
+}
+
+#[test]
+fn a_compressed_file_that_stops_in_the_middle_for_a_few_seconds_is_not_damaged() {
+    let machine = empty();
+    let packed = gzip(b"one\ntwo\n");
+    let (begun, rest) = packed.split_at(packed.len() - 6);
+    machine.write("/logs/all.gz", begun);
+    let mut following = Following::new(&machine, setting(&["/logs/*"], Start::Beginning));
+    following.steps(12, Duration::from_millis(500));
+    machine.write("/logs/all.gz", rest);
+    following.quiet();
+    assert_eq!([following.count_of("one\n"), following.count_of("two\n")], [1, 1]);
+    assert_eq!(lost(&following), []);
+}
+
+#[test]
+fn a_compressed_file_that_only_begins_like_a_deleted_generation_is_read_wholly() {
+    let header = long("header");
+    let (machine, mut following) = followed(LIVE, format!("{header}one\n").as_bytes());
+    machine.rename(LIVE, FIRST);
+    machine.write(LIVE, b"live\n");
+    following.quiet();
+    machine.remove(FIRST);
+    following.steps(70, Duration::from_secs(1));
+    machine.write("/logs/app.log.1.gz", gzip(format!("{header}two\n").as_bytes()));
+    following.quiet();
+    let counts = [header.as_str(), "one\n", "two\n"].map(|line| following.count_of(line));
+    assert_eq!(counts, [2, 1, 1]);
+}
+
+#[test]
+fn what_is_cut_off_unread_is_counted_exactly() {
+    let one = long("one");
+    // With a copy made before or not, and a restart behind the cut or not.
+    for (has_copy, restarts) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (machine, mut following) = followed(LIVE, one.as_bytes());
+        if has_copy {
+            machine.copy(LIVE, FIRST);
+        }
+        machine.write(LIVE, b"two\n");
+        look_only(&mut following);
+        machine.truncate(LIVE, 0);
+        machine.write(LIVE, b"three\n");
+        following.step();
+        if restarts {
+            following.restart();
+        }
+        following.quiet();
+        let counts = [one.as_str(), "two\n", "three\n"].map(|line| following.count_of(line));
+        assert_eq!(counts, [1, 0, 1], "copy {has_copy}, restart {restarts}");
+        assert_eq!(lost(&following), [("truncated", 4)], "copy {has_copy}, restart {restarts}");
+    }
+}
+
+#[test]
+fn half_a_line_that_is_cut_off_is_lost_with_a_copy_that_lacks_it_and_without_one() {
+    let one = long("one");
+    for has_copy in [false, true] {
+        let (machine, mut following) = followed(LIVE, one.as_bytes());
+        if has_copy {
+            machine.copy(LIVE, FIRST);
+        }
+        machine.write(LIVE, b"half");
+        following.step();
+        machine.truncate(LIVE, 0);
+        machine.write(LIVE, b"two\n");
+        following.quiet();
+        let counts = [one.as_str(), "half", "two\n"].map(|line| following.count_of(line));
+        assert_eq!(counts, [1, 0, 1], "copy {has_copy}");
+        assert_eq!(lost(&following), [("truncated", 4)], "copy {has_copy}");
+    }
+}
+
+#[test]
+fn bytes_beyond_the_new_end_of_a_shortened_file_that_nobody_read_are_lost() {
+    let one = long("one");
+    let (machine, mut following) = followed(LIVE, format!("{one}two\n").as_bytes());
+    machine.write(LIVE, b"more\n");
+    look_only(&mut following);
+    machine.truncate(LIVE, one.len() as u64);
+    following.quiet();
+    assert_eq!((following.committed.truncations, lost(&following)), (1, vec![("truncated", 5)]));
 }
