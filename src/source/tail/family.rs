@@ -13,6 +13,9 @@ const PACKED: [&[u8]; 5] = [b".gz", b".zst", b".zstd", b".bz2", b".xz"];
 /// What people and tools write instead of a number or a date.
 const WORDS: [&[u8]; 6] = [b"old", b"bak", b"orig", b"prev", b"last", b"backup"];
 
+/// A turn has no more parts than that; a hostile name has.
+const TURNS_MAX: usize = 32;
+
 /// Whether `name` may be an earlier generation of `base`. Both are names without a directory.
 pub fn is_generation(base: &OsStr, name: &OsStr) -> bool {
     let (base, name) = (base.as_encoded_bytes(), name.as_encoded_bytes());
@@ -35,7 +38,7 @@ pub fn bases_of(name: &OsStr) -> Vec<OsString> {
     };
     offer(plain);
     let extension = memchr::memrchr(b'.', plain).map(|dot| &plain[dot..]);
-    for place in memchr::memchr3_iter(b'.', b'-', b'_', plain) {
+    for place in memchr::memrchr3_iter(b'.', b'-', b'_', plain).take(TURNS_MAX) {
         offer(&plain[..place]);
         if let Some(extension) = extension {
             offer(&[&plain[..place], extension].concat());

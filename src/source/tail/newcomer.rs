@@ -109,10 +109,11 @@ impl<S: Sink> Tail<S> {
             return;
         }
         // What was written since the source was started is known, or was missed.
-        let since = self.since.map_or(i64::MAX, |at| at.0.saturating_mul(1_000_000) - CLOCK_GRAIN);
+        let since =
+            self.since.map_or(i64::MAX, |at| at.0.saturating_mul(1_000_000).saturating_sub(CLOCK_GRAIN));
         // Not every compressor that keeps the time keeps all of it.
         let is_packed = path.file_name().is_some_and(family::names_a_packed_one);
-        let since = if is_packed { since - since.rem_euclid(1_000_000_000) } else { since };
+        let since = if is_packed { since.saturating_sub(since.rem_euclid(1_000_000_000)) } else { since };
         let is_old = stat.modified < since;
         let Some(newcomer) = self.opened_newcomer(path, base.to_owned(), &stat) else { return };
         if !self.claims.take(newcomer.stat.id, self.holder) {
