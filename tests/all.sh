@@ -157,6 +157,7 @@ FAULTLINE_FUZZ_RECORDS="${FAULTLINE_FUZZ_RECORDS:-300000}" \
 FAULTLINE_FUZZ_FILES="${FAULTLINE_FUZZ_FILES:-300000}" \
     step "fuzz of files" cargo test --locked --test integration -- --nocapture fuzz_files::
 step "proofs" cargo test --locked --test integration -- --ignored --nocapture --test-threads 1 proofs::
+step "rotations" cargo test --locked --bench rotation
 step "benchmark counts" cargo test --locked --bench pipeline --bench exposition
 
 header "sum"

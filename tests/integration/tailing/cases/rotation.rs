@@ -51,7 +51,6 @@ fn f01_a_rotation_is_counted_once() {
 }
 
 #[test]
-#[ignore = "counted again by each life that begins before the file is done"]
 fn f01_a_rotation_is_counted_once_over_restarts() {
     without_crash(|scene| {
         scene.rename(LIVE, FIRST);
