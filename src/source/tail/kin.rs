@@ -78,6 +78,10 @@ impl<S: Sink> Tail<S> {
         if newcomer.is_at_base {
             return Ok(Kin::Nobodys);
         }
+        // What it may be a copy of cannot be read at the moment.
+        if self.unreadable.contains(&newcomer.base) && !self.is_settled(newcomer, None, now) {
+            return Ok(Kin::Unfinished);
+        }
         let kin = match newcomer.packing {
             Packing::Plain => self.plain_kin(newcomer)?,
             _ => self.packed_kin(newcomer)?,
