@@ -119,7 +119,8 @@ impl<S: Sink> Tail<S> {
         split.is_cut = true;
         split.renamed_at = None;
         split.scan = self.scans;
-        (file.read, file.known_len, file.zeros_to) = (0, 0, 0);
+        // What was seen was seen of the one that was cut off.
+        (file.read, file.known_len, file.seen.len, file.zeros_to) = (0, 0, 0, 0);
         (file.head, file.check, file.text) = (Head::default(), Print::default(), Text::Unknown);
         (file.closed_at, file.ended_at) = (None, None);
         file.before.clear();

@@ -365,6 +365,10 @@ impl Play {
                 wrong.push(format!("{:?} came out {n} times and was not written so", shown(line)));
             }
         }
+        // Where nothing was destroyed, nothing is lost.
+        if self.doubtful.is_empty() && self.following.committed.lost_bytes() > 0 {
+            wrong.push(format!("lost: {:?}", self.following.committed.lost));
+        }
         wrong
     }
 }
