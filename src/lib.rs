@@ -12,13 +12,14 @@
 //! HTTP, timers and signals and never touches log bytes.
 //!
 //! What holds everywhere: imports point up this list only (a test reads the `use` lines); the rooms from `framing` to
-//! `aggregation`, `event`, `catalogue` and `pipeline` know no file, network, thread, clock or environment; a line
+//! `aggregation`, `event`, `positions`, `catalogue` and `pipeline` know no file, network, thread, clock or environment; a line
 //! that holds no code costs the scanning of its bytes and nothing else; a code that evidence does not pin to one
 //! provider is counted as ambiguous, never guessed.
 
 pub mod event;
 pub mod telemetry;
 pub mod world;
+pub mod positions;
 pub mod catalogue;
 pub mod source;
 pub mod framing;

@@ -13,6 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("telemetry", &[]),
     ("world", &["event"]),
+    ("positions", &[]),
     ("catalogue", &["event"]),
     ("source", &["event", "world"]),
     ("framing", &["event"]),
@@ -53,7 +54,7 @@ const MAY_TOUCH_THE_WORLD: &[&str] = &["worker", "daemon", "config", "commands"]
 
 /// Bytes and values in, values out.
 const PURE: &[&str] =
-    &["event", "catalogue", "framing", "matcher", "attribution", "aggregation", "pipeline", "proving"];
+    &["event", "positions", "catalogue", "framing", "matcher", "attribution", "aggregation", "pipeline", "proving"];
 
 /// What a pure room must not know.
 const WORLD: &[&str] = &[
