@@ -1,20 +1,27 @@
 //! Text → hits: where literals of the packs stand.
 //!
-//! Two faces on one automaton of short windows. [`Matcher::candidates`] runs over whole chunks of raw input and gives
+//! Two faces on one set of short windows. [`Matcher::candidates`] runs over whole chunks of raw input and gives
 //! places where a literal may stand in some encoding; it is the only code that sees every byte. [`Matcher::find`] runs
 //! over the decoded text of a view and gives the literals that do stand there. Knows no records, fields or evidence.
-//! Read `window` for what is looked for, `prefilter` for the scan, `spelling` for what an encoding may change.
+//! Read `window` for what is looked for, `prefilter` for the scan and its engines, `spelling` for what an encoding may
+//! change.
 
-mod prefilter;
-mod spelling;
 mod window;
+mod prefilter;
+mod sieve;
+mod simd;
+mod classes;
+mod sample;
+mod spelling;
+#[cfg(test)]
+mod tests;
 
 pub use prefilter::{Candidate, Prefilter};
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::compile::{Kind, LiteralId};
 use crate::catalogue::pattern::is_word;
-use prefilter::Automaton;
+use prefilter::Scanner;
 use window::{Target, Windows};
 
 /// Finds literals in decoded text. The seam at which the tests put a plain search in the automaton's place.
@@ -26,7 +33,7 @@ pub trait Find {
 /// The literals of a catalogue, ready to be found.
 pub struct Matcher {
     windows: Windows,
-    automaton: Automaton,
+    scanner: Scanner,
 }
 
 /// A literal that stands whole in a decoded text.
@@ -40,14 +47,14 @@ pub struct Found {
 impl Matcher {
     pub fn new(catalogue: &Catalogue) -> Matcher {
         let windows = Windows::of(catalogue);
-        let automaton = Automaton::new(windows.texts());
-        Matcher { windows, automaton }
+        let scanner = Scanner::new(windows.texts());
+        Matcher { windows, scanner }
     }
 
     /// Places of `text` (raw input, any encoding) where a literal may stand, ascending; `out` is cleared.
     /// Never misses one; may name places where nothing stands.
     pub fn candidates(&self, catalogue: &Catalogue, text: &[u8], out: &mut Vec<Candidate>) {
-        self.automaton.scan(text, out);
+        self.scanner.scan(text, out);
         out.retain(|c| {
             self.windows
                 .entries(c.window)
@@ -62,7 +69,7 @@ impl Matcher {
         String::from_utf8_lossy(&self.windows.texts()[window]).into_owned()
     }
 
-    /// How many windows the automaton holds.
+    /// How many windows are looked for.
     pub fn windows(&self) -> usize {
         self.windows.texts().len()
     }
@@ -82,7 +89,7 @@ impl Matcher {
         bounded: impl Fn(Kind, usize, usize) -> bool,
     ) {
         out.clear();
-        self.automaton.each(text, |window, start| {
+        self.scanner.each(text, |window, start| {
             for entry in self.windows.entries(window) {
                 let Target::Literal { id, piece } = entry.target else { continue };
                 let Some(at) = start.checked_sub(entry.offset) else { continue };

@@ -1,10 +1,14 @@
-//! The scan that sees every byte: one automaton of all windows, eight places of the chunk at a time.
+//! The scan that sees every byte: by vector instructions where the processor has them, else by one automaton.
 //!
-//! A table-driven automaton waits for memory at each byte; walking eight stretches of the text in turn lets the waits
-//! overlap (measured in `benches/`). [`Prefilter`] is the seam for another engine.
+//! [`Prefilter`] is the seam of the engines and [`Scanner`] the choice between them, made when the program runs. A
+//! table-driven automaton waits for memory at each byte; walking eight stretches of the text in turn lets the waits
+//! overlap (measured in `benches/`). Read `sieve` for the other engine; both give the same candidates.
 
 use aho_corasick::automaton::{Automaton as _, StateID};
 use aho_corasick::{Anchored, MatchKind, dfa};
+
+use super::sieve::Sieve;
+use super::simd::Kernel;
 
 /// A window found in raw text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +21,40 @@ pub struct Candidate {
 pub trait Prefilter {
     /// All places, in any order; `out` is cleared.
     fn scan(&self, text: &[u8], out: &mut Vec<Candidate>);
+}
+
+/// The fastest engine that this processor has.
+pub struct Scanner {
+    automaton: Automaton,
+    sieve: Option<Sieve>,
+}
+
+impl Scanner {
+    pub fn new(windows: &[Box<[u8]>]) -> Scanner {
+        Scanner::with(windows, Kernel::detected().first().copied())
+    }
+
+    /// With this kernel, or the automaton alone.
+    pub fn with(windows: &[Box<[u8]>], kernel: Option<Kernel>) -> Scanner {
+        Scanner {
+            automaton: Automaton::new(windows),
+            sieve: kernel.map(|kernel| Sieve::new(kernel, windows)),
+        }
+    }
+
+    /// Calls `hit(window, start)` for each window of a short text.
+    pub fn each(&self, text: &[u8], hit: impl FnMut(usize, usize)) {
+        self.automaton.each(text, hit);
+    }
+}
+
+impl Prefilter for Scanner {
+    fn scan(&self, text: &[u8], out: &mut Vec<Candidate>) {
+        match &self.sieve {
+            Some(sieve) => sieve.scan(&self.automaton, text, out),
+            None => self.automaton.scan(text, out),
+        }
+    }
 }
 
 const LANES: usize = 8;
