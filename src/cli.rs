@@ -1,6 +1,7 @@
 //! The command line: flags → [`Invocation`]. The only file that knows the argument parser. Flags with dots are spelled
 //! as Prometheus spells its own. A usage error ends the process with 2, `--help` and `--version` with 0.
 
+mod kafka;
 mod paper;
 mod rules;
 mod state;
@@ -15,7 +16,7 @@ use crate::catalogue::schema::Severity;
 use crate::commands::escape::Escaped;
 use crate::commands::state as state_command;
 use crate::commands::{Outcome, Trouble, classify, demo, explain, logging, output, run, scan};
-use crate::config::{self, Flags, ListenAddress, LogFormat, LogLevel, Start};
+use crate::config::{self, Flags, KafkaFlags, ListenAddress, LogFormat, LogLevel, Start};
 use crate::event::Verdict;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("FAULTLINE_COMMIT"), ")");
@@ -140,12 +141,13 @@ struct Demo {
 
 /// Read a log as it is written, count, and serve /metrics
 ///
-/// Reads standard input, or the files of --input as they grow; with --input, standard input is not read unless - is
-/// named. At the end of the input the totals are said and the process leaves.
+/// Reads standard input, the files of --input as they grow, or the topics of --kafka.topics; with one of these, standard
+/// input is not read unless - is named. At the end of the input the totals are said and the process leaves.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  some-service 2>&1 | faultline run\n  some-service 2>&1 | faultline run --tee | other\n  \
     faultline run --input '/var/log/app/**/*.log' --state.dir /var/lib/faultline\n  \
+    faultline run --kafka.brokers kafka-1:9092 --kafka.topics logs --state.dir /var/lib/faultline\n  \
     faultline run --config.file faultline.yaml --log.format json\n  \
     zcat old.gz | faultline run --web.linger 30s     # serve the counts for another half minute"
 )]
@@ -163,6 +165,8 @@ struct Run {
     /// a state directory every start is the first. It beats what the configuration says of its sources.
     #[arg(long = "input.start", value_name = "PLACE")]
     start: Option<StartName>,
+    #[command(flatten)]
+    kafka: kafka::Kafka,
     #[command(flatten)]
     state: state::Directory,
     /// Copy standard input to standard output unchanged
@@ -303,6 +307,7 @@ impl Invocation {
             log_format: global.log_format.map(Into::into),
             ..Flags::default()
         };
+        let mut kafka = KafkaFlags::default();
         match &command {
             Command::Demo(demo) => demo.web.set(&mut flags),
             Command::Run(run) => {
@@ -311,20 +316,23 @@ impl Invocation {
                 flags.inputs = run.inputs.clone();
                 flags.start = run.start.map(Into::into);
                 run.state.set(&mut flags);
+                kafka = run.kafka.flags();
             }
             Command::State(state) => state.directory().set(&mut flags),
             // Reports what it finds in the configuration itself.
             Command::Check(check) => return check.run(&flags),
             _ => {}
         }
-        let loaded =
-            check_globs(&flags.inputs).and_then(|()| config::load(&flags).map_err(Trouble::NotStarted));
-        let (settings, warnings) = loaded.inspect_err(|_| {
+        let loaded = check_globs(&flags.inputs)
+            .and_then(|()| set_kafka(&kafka, &mut flags))
+            .and_then(|cautions| Ok((config::load(&flags).map_err(Trouble::NotStarted)?, cautions)));
+        let ((settings, warnings), cautions) = loaded.inspect_err(|_| {
             // What is wrong with the file is said as the flags want it; the file has no say.
             logging::start(&config::Settings::default().overridden_by(&flags).log);
         })?;
         logging::start(&settings.log);
         warnings.iter().for_each(output::warn);
+        cautions.iter().for_each(|caution| output::say(format_args!("{caution}")));
         match command {
             Command::Demo(demo) => demo::run(&settings, &demo::Options { lifetime: demo.lifetime, flags }),
             Command::Run(run) if run.print_config => run::print_config(&settings),
@@ -339,6 +347,15 @@ impl Invocation {
             }
         }
     }
+}
+
+/// Not left to the parser, which would print what stands behind a flag. Gives what somebody has to know.
+fn set_kafka(kafka: &KafkaFlags, flags: &mut Flags) -> Result<Vec<String>, Trouble> {
+    let (source, cautions) = kafka.source().map_err(Trouble::not_started)?;
+    flags.kafka_source = source;
+    flags.kafka_start = kafka.start;
+    flags.require_broker = kafka.require_broker;
+    Ok(cautions)
 }
 
 /// Not left to the parser, which would print names as they are.

@@ -7,6 +7,8 @@
 
 mod reload;
 mod committing;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod watch;
 
 use std::io::{self, IsTerminal};
@@ -53,6 +55,9 @@ pub enum Reads {
         tee: bool,
     },
     Files(tail::Setting),
+    /// The members of one consumer group, not subscribed yet.
+    #[cfg(feature = "kafka")]
+    Kafka(Box<kafka::Members>),
 }
 
 /// What a daemon is made of; everything in it is open and checked.
@@ -130,7 +135,7 @@ pub fn run(parts: Parts, mut tell: impl FnMut(Event<'_>, &Shared)) -> io::Result
     let server = Server::start(listeners, shared.clone(), web, stop.clone(), reloads.clone())?;
     tell(Event::Listening(&addresses), &shared);
     let sources = feeds.iter().map(|feed| Watched::new(feed, &shared)).collect();
-    let ended = start_workers(feeds, &engines, &shared, &clock, &stop)?;
+    let ended = start_workers(feeds, &engines, &shared, &clock, &stop, &committing)?;
     shared.set_ready(true);
     let watch = Watch::new(sources, ended, lifetime, WORKERS_LEAVE_WITHIN, &committing);
     let failed = watch.until_ended(&shared, &stop, &mut tell);
@@ -187,12 +192,15 @@ fn start_workers(
     shared: &Arc<Shared>,
     clock: &Clock,
     stop: &Stop,
+    committing: &Committing,
 ) -> io::Result<Receiver<EndedMessage>> {
     let (sender, receiver) = mpsc::channel();
     let claims = Claims::default();
     for (place, feed) in feeds.into_iter().enumerate() {
         let books = shared.clone();
-        let deliver = Box::new(move |delta| books.deliver(delta));
+        let deliver = Box::new(move |delta| {
+            books.deliver(delta);
+        });
         let job: Box<dyn FnOnce(&Stop) -> Ended + Send> = match feed.reads {
             Reads::Stream { source, tee } => {
                 let worker = Worker::new(source, feed.pipeline, deliver, clock.clone(), TICK_INTERVAL)
@@ -208,6 +216,18 @@ fn start_workers(
                     .woken_by(Wake::new()?);
                 let worker = if shared.recovery().is_none() { worker.forgetful() } else { worker };
                 Box::new(move |stop| worker.run(stop))
+            }
+            #[cfg(feature = "kafka")]
+            Reads::Kafka(members) => {
+                let workers = members.workers(
+                    feed.pipeline,
+                    shared,
+                    engines,
+                    clock,
+                    || committing.waker(),
+                    TICK_INTERVAL,
+                )?;
+                Box::new(move |stop| kafka::run(workers, stop))
             }
         };
         let (stop, sender): (Stop, Sender<EndedMessage>) = (stop.clone(), sender.clone());
@@ -368,7 +388,9 @@ mod tests {
         let reads = Reads::Stream { source: Box::new(Panicking), tee: false };
         let feeds = vec![Feed { name: "s".to_owned(), reads, pipeline }];
         let stop = Stop::new().unwrap();
-        let ended = start_workers(feeds, &engines, &shared(), &world::real_clock(), &stop).unwrap();
+        let (shared, clock) = (shared(), world::real_clock());
+        let committing = Committing::start(&shared, &clock).unwrap();
+        let ended = start_workers(feeds, &engines, &shared, &clock, &stop, &committing).unwrap();
         let (place, ended) = ended.recv().unwrap();
         assert!(
             place == 0 && matches!(&ended, Ended::Failed(error) if error.to_string().contains("panicked"))

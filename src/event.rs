@@ -293,6 +293,16 @@ pub struct Delta {
 }
 
 impl Delta {
+    /// Whether it says more than how a source stands, and than marks do.
+    pub fn has_counts(&self) -> bool {
+        self.counts != SourceCounts::default()
+            || !self.errors.is_empty()
+            || !self.tenants.is_empty()
+            || !self.ambiguous.is_empty()
+            || self.foreign > 0
+            || self.tenant_refused != [0; TenantRefusal::ALL.len()]
+    }
+
     /// Adds what was counted after this (or beside it). Totals do not depend on the order; `source` stays, new rows go
     /// on behind these, the other's marks behind these, and `standing` becomes the other's.
     pub fn merge(&mut self, other: Delta) {

@@ -12,8 +12,8 @@
 //! HTTP, timers and signals and never touches log bytes.
 //!
 //! What holds everywhere: imports point up this list only (a test reads the `use` lines); the rooms from `framing` to
-//! `aggregation`, `event`, `positions`, `catalogue` and `pipeline` know no file, network, thread, clock or environment; a line
-//! that holds no code costs the scanning of its bytes and nothing else; a code that evidence does not pin to one
+//! `aggregation`, `event`, `positions`, `catalogue` and `pipeline` know no file, network, thread, clock or environment;
+//! a line that holds no code costs the scanning of its bytes and nothing else; a code that evidence does not pin to one
 //! provider is counted as ambiguous, never guessed.
 
 pub mod event;

@@ -6,6 +6,7 @@
 //! same faults. One pipeline serves any number of [`Stream`]s. Knows no file, clock or thread: arrival times are arguments.
 
 mod stream;
+mod records;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::event::{CodeInfo, Delta, Judgement, Label, Millis, Origin, Record};
 use crate::framing::{self, Tail, Wrapper};
 use crate::matcher::{Candidate, Find, Matcher};
 
+pub use records::{Batch, Framing, Messages, origin_of_topic};
 pub use stream::{Pending, Stream};
 
 /// A compiled catalogue and the matcher of its literals: built once, shared by all workers.
@@ -173,6 +175,14 @@ impl Pipeline {
         }
     }
 
+    /// As many as asked for, with the same engine and options; nothing is counted in the others.
+    pub fn several(self, count: usize) -> Vec<Pipeline> {
+        let more = (1..count).map(|_| Pipeline::new(self.engine.clone(), self.options.clone()));
+        let mut all: Vec<Pipeline> = more.collect();
+        all.insert(0, self);
+        all
+    }
+
     /// A stream of the options' origin.
     pub fn stream(&self) -> Stream {
         Stream::new(self.options.origin.clone())
@@ -241,6 +251,16 @@ impl Pipeline {
     /// What was counted since the last call.
     pub fn take_delta(&mut self) -> Delta {
         self.tally.take()
+    }
+
+    /// From now on counts go there; what was counted so far comes out.
+    pub fn swap_tally(&mut self, tally: &mut Tally) {
+        std::mem::swap(&mut self.tally, tally);
+    }
+
+    /// An empty tally of this pipeline's source, for who counts in several places.
+    pub fn new_tally(&self) -> Tally {
+        Tally::new(self.options.source.clone(), self.options.tally)
     }
 
     /// The counts, for what a source knows besides the bytes it pushes.

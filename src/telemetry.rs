@@ -5,7 +5,8 @@
 //! series (a test below shows it). Here every value is one of a few that we wrote ourselves; what comes out of logs is
 //! kept by [`crate::ledger`].
 
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::proto::MetricType;
 use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
@@ -109,6 +110,38 @@ pub struct Telemetry {
     reload_successful: IntGauge,
     reload_success_time: Gauge,
     ledger: LedgerTelemetry,
+    collectors: Collectors,
+}
+
+/// Gives families of its own when asked, at a time in seconds since 1970.
+pub type Collector = Box<dyn Fn(f64) -> Vec<Gathered> + Send + Sync>;
+
+#[derive(Default)]
+struct Collectors(Mutex<Vec<Collector>>);
+
+impl std::fmt::Debug for Collectors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Collectors")
+    }
+}
+
+impl Collectors {
+    fn held(&self) -> MutexGuard<'_, Vec<Collector>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Families of one name are one family.
+    fn gather_into(&self, families: &mut Vec<Gathered>) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let gathered: Vec<Gathered> = self.held().iter().flat_map(|collect| collect(now)).collect();
+        for family in gathered {
+            match families.iter_mut().find(|known| known.name == family.name) {
+                Some(known) => known.samples.extend(family.samples),
+                None => families.push(family),
+            }
+        }
+        families.sort_by(|one, other| one.name.cmp(&other.name));
+    }
 }
 
 /// How it goes with making counts durable.
@@ -240,7 +273,13 @@ impl Telemetry {
             ticks,
             reload_successful,
             reload_success_time,
+            collectors: Collectors::default(),
         }
+    }
+
+    /// A part of the program with families of its own, whose names nobody else has.
+    pub fn add_collector(&self, collector: Collector) {
+        self.collectors.held().push(collector);
     }
 
     /// Of this build.
@@ -306,7 +345,9 @@ impl Telemetry {
     /// All of it, families sorted by name, series by their labels. Reads `/proc/self`. The crate can write the text format
     /// 0.0.4 only, so that writing is left to whoever knows the formats.
     pub fn gather(&self) -> Vec<Gathered> {
-        self.registry.gather().iter().map(Gathered::of).collect()
+        let mut families = self.registry.gather().iter().map(Gathered::of).collect();
+        self.collectors.gather_into(&mut families);
+        families
     }
 }
 

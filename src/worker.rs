@@ -8,6 +8,8 @@
 
 mod slot;
 mod files;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 
 use std::io;
 use std::sync::Arc;

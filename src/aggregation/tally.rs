@@ -85,6 +85,13 @@ impl Tally {
         }
     }
 
+    /// Counts one judged record whose lines were counted as unmatched before.
+    pub fn tally_again(&mut self, judgement: &Judgement, at: Option<Millis>) {
+        self.tally(judgement, 1, at);
+        self.delta.counts.lines = self.delta.counts.lines.saturating_sub(1);
+        self.delta.counts.unmatched = self.delta.counts.unmatched.saturating_sub(1);
+    }
+
     /// Lines that hold no hit: counted as lines and as unmatched.
     pub fn unmatched_lines(&mut self, lines: u64) {
         bump(&mut self.delta.counts.lines, lines);

@@ -64,8 +64,9 @@ enum Verb {
     ///
     /// Times are milliseconds since 1970 or null. Keys: version (1), directory, path, id, generation, bytes, records,
     /// written_at; damage and set_aside (texts); totals; sources; errors, tenants and ambiguous (label values, count,
-    /// first, last); positions of files (source, path, offset, length, stage); marks (key, value in hexadecimal). Keys
-    /// may be added, and `version` grows when one goes. Exit code 1 says that something is damaged.
+    /// first, last); positions of files (source, path, offset, length, stage); partitions of Kafka sources (source, topic,
+    /// partition, position, pending, lost); marks (key, value in hexadecimal). Keys may be added, and `version` grows
+    /// when one goes. Exit code 1 says that something is damaged.
     Export {
         #[command(flatten)]
         directory: Directory,

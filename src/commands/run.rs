@@ -15,6 +15,7 @@ use crate::event::{LossReason, Millis, SkipReason};
 use crate::export::{self, Listeners, Shared};
 use crate::ledger::{Store, Totals};
 use crate::pipeline::{Engine, Join, Pipeline, Times};
+use crate::source::kafka;
 use crate::source::paths::Paths;
 use crate::source::stdin::{self, Stdin};
 use crate::source::tail;
@@ -84,6 +85,11 @@ fn sources(settings: &Settings, options: &Options) -> Result<Vec<SourceSetting>,
             )));
         }
     }
+    let reads_kafka = sources.iter().any(|source| matches!(source.from, SourceFrom::Kafka(_)));
+    if options.flags.require_broker && !reads_kafka {
+        let hint = "--require-broker is about Kafka sources, and there is none; add --kafka.brokers and --kafka.topics";
+        return Err(Trouble::not_started(hint));
+    }
     let reads_stdin = sources.iter().any(|source| source.from == SourceFrom::Stdin);
     if options.tee && !reads_stdin {
         let hint = "--tee copies standard input, which is not read when files are named; add --input -";
@@ -118,12 +124,35 @@ fn feeds(
         let reads = match &setting.from {
             SourceFrom::Stdin => Reads::Stream { source: Box::new(Stdin::open()), tee: options.tee },
             SourceFrom::Files(files) => Reads::Files(tailing(settings, setting, files, &here)?),
+            SourceFrom::Kafka(kafka) => consuming(setting, kafka)?,
         };
         let of_pipeline = settings.pipeline(&setting.name, Join::Events, Times::Arrival);
         let pipeline = Pipeline::new(engine.clone(), of_pipeline);
         Ok(Feed { name: setting.name.clone(), reads, pipeline })
     };
     sources.iter().map(feed).collect()
+}
+
+/// How long the brokers of `--require-broker` may take to answer.
+#[cfg(feature = "kafka")]
+const BROKERS_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+
+#[cfg(feature = "kafka")]
+fn consuming(source: &SourceSetting, setting: &kafka::Setting) -> Result<Reads, Trouble> {
+    let name = Escaped(source.name.as_bytes());
+    let members = daemon::kafka::Members::of(&source.name, setting)
+        .map_err(|why| Trouble::not_started(format_args!("{name}: {why}")))?;
+    if setting.require_broker {
+        let answered = members.try_brokers(BROKERS_WITHIN);
+        answered.map_err(|why| Trouble::not_started(format_args!("{name}: no broker answers: {why}")))?;
+    }
+    Ok(Reads::Kafka(Box::new(members)))
+}
+
+/// The configuration is refused before.
+#[cfg(not(feature = "kafka"))]
+fn consuming(source: &SourceSetting, _: &kafka::Setting) -> Result<Reads, Trouble> {
+    Err(Trouble::not_started(format_args!("{:?}: this build reads no Kafka", source.name)))
 }
 
 fn tailing(

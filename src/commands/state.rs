@@ -1,6 +1,9 @@
 //! `state`: what a state directory holds, as a page or as JSON, and the way to forget it. Looking writes nothing and may
 //! be done beside a daemon; forgetting may not.
 
+#[cfg(feature = "kafka")]
+mod partitions;
+
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -132,6 +135,8 @@ struct Export<'l> {
     #[serde(flatten)]
     look: &'l Look,
     positions: Vec<ExportedPosition>,
+    #[cfg(feature = "kafka")]
+    partitions: Vec<partitions::Partition>,
 }
 
 #[derive(Serialize)]
@@ -156,7 +161,14 @@ fn export(directory: &Path) -> Outcome {
     });
     let positions = positions.collect();
     let directory = directory.to_string_lossy().into_owned();
-    let export = Export { version: EXPORT_VERSION, directory, look: &look, positions };
+    let export = Export {
+        version: EXPORT_VERSION,
+        directory,
+        look: &look,
+        positions,
+        #[cfg(feature = "kafka")]
+        partitions: partitions::of(&look),
+    };
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &export).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
@@ -257,6 +269,14 @@ fn page(directory: &Path, look: &Look, heading: Heading) -> String {
     if !positions.is_empty() {
         text.push('\n');
         text.push_str(&files(positions, heading));
+    }
+    #[cfg(feature = "kafka")]
+    {
+        let partitions = partitions::of(look);
+        if !partitions.is_empty() {
+            text.push('\n');
+            text.push_str(&partitions::page(&partitions, heading));
+        }
     }
     text
 }

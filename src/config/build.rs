@@ -13,6 +13,7 @@ use crate::catalogue::load::{self, RuleFile, Rules};
 use crate::catalogue::{self, Catalogue, builtin};
 use crate::ledger::{self, CatalogueInfo, Known, Ledger, WorstCase};
 use crate::pipeline::{Engine, Join, Options, Times};
+use crate::source::kafka::Build;
 
 /// The settings of the file that the flags name and of what it includes, or the defaults; then the flags on top. Paths
 /// that a file names are relative to that file. Also what is no mistake for certain, for people.
@@ -43,6 +44,9 @@ fn load_from(flags: &Flags, kind: Kind) -> anyhow::Result<(Settings, Vec<Diagnos
             (loaded.settings, loaded.warnings)
         }
     };
+    if let Some((what, hint)) = flags.kafka_source.as_ref().and_then(|kafka| Build::THIS.lack(kafka)) {
+        anyhow::bail!("{what}\nhint: {hint}");
+    }
     let here = std::env::current_dir().context("the working directory")?;
     Ok((settings.overridden_by(flags).seen_from(&here), warnings))
 }

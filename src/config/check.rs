@@ -3,6 +3,8 @@
 //! A text is applied onto settings: what it does not say stays as it is, which is how included files add up.
 
 mod sources;
+mod kafka;
+mod security;
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -12,7 +14,7 @@ use super::include::Places;
 use super::raw::{
     Raw, RawFormat, RawLevel, RawLimits, RawLog, RawMetrics, RawPreinit, RawState, RawWeb, RawZeroFirst,
 };
-use super::{Limits, Log, LogFormat, LogLevel, Rules, Settings, State, Web, units};
+use super::{Limits, Log, LogFormat, LogLevel, Rules, Settings, State, Web, redact, units};
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics, Locator, Step, quoted, read_yaml, says_nothing};
 use crate::ledger::{Exposure, Preinit, ZeroFirst};
 
@@ -20,13 +22,14 @@ use crate::ledger::{Exposure, Preinit, ZeroFirst};
 /// includes is not looked at, and paths stay as they are written.
 pub fn parse(name: &str, text: &str) -> Result<Settings, Diagnostics> {
     let mut settings = Settings::default();
-    let findings = match shape(name, text) {
+    let mut findings = match shape(name, text) {
         Shape::Blank => Vec::new(),
         Shape::Unreadable(findings) => findings,
-        Shape::Read(raw, locator) => {
-            apply(&mut settings, &mut Places::default(), *raw, &locator, Path::new(""))
+        Shape::Read(raw, locator, found) => {
+            apply(&mut settings, &mut Places::default(), *raw, &locator, found, Path::new("")).errors
         }
     };
+    redact::excerpts(name, text, &mut findings);
     if findings.is_empty() { Ok(settings) } else { Err(Diagnostics::new(findings)) }
 }
 
@@ -35,37 +38,50 @@ pub(super) enum Shape<'t> {
     /// Nothing is said, which is allowed.
     Blank,
     Unreadable(Vec<Diagnostic>),
-    Read(Box<Raw>, Locator<'t>),
+    /// With what was found wrong while reading.
+    Read(Box<Raw>, Locator<'t>, Vec<Diagnostic>),
 }
 
 pub(super) fn shape<'t>(name: &'t str, text: &'t str) -> Shape<'t> {
     if says_nothing(text) {
         return Shape::Blank;
     }
-    match read_yaml::<Raw>(name, text) {
-        (Some(raw), locator) => Shape::Read(Box::new(raw), locator),
-        (None, locator) => Shape::Unreadable(locator.findings().to_vec()),
+    let (raw, locator) = read_yaml::<Raw>(name, text);
+    let mut found = locator.findings().to_vec();
+    redact::messages(text, &mut found);
+    match raw {
+        Some(raw) => Shape::Read(Box::new(raw), locator, found),
+        None => Shape::Unreadable(found),
     }
 }
 
-/// Puts what one text says onto `settings`; gives everything that is wrong with the text. Paths that are not absolute
+/// What is wrong with a text, and what is allowed and may be none of what was meant.
+pub(super) struct Found {
+    pub errors: Vec<Diagnostic>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Puts what one text says onto `settings`; `found` is what reading found, and what is
+/// given has it too. Paths that are not absolute
 /// begin at `dir`; names stay as they were written.
 pub(super) fn apply(
     settings: &mut Settings,
     places: &mut Places,
     raw: Raw,
     locator: &Locator<'_>,
+    found: Vec<Diagnostic>,
     dir: &Path,
-) -> Vec<Diagnostic> {
-    let mut check = Check { locator, findings: locator.findings().to_vec(), places, dir };
+) -> Found {
+    let mut check = Check { locator, findings: found, warnings: Vec::new(), places, dir };
     let base = std::mem::take(settings);
     *settings = check.settings(raw, base);
-    check.findings
+    Found { errors: check.findings, warnings: check.warnings }
 }
 
 struct Check<'c, 't> {
     locator: &'c Locator<'t>,
     findings: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
     places: &'c mut Places,
     dir: &'c Path,
 }
@@ -193,6 +209,10 @@ impl Check<'_, '_> {
         if !self.locator.is_tainted(path) {
             self.findings.push(self.locator.finding(path, message.to_string(), hint));
         }
+    }
+
+    fn warn(&mut self, path: &[Step<'_>], message: impl Display) {
+        self.warnings.push(self.locator.finding(path, format!("warning: {message}"), None));
     }
 }
 

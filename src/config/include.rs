@@ -10,9 +10,10 @@ use std::path::{Component, Path, PathBuf};
 
 use super::check::{self, Shape};
 use super::read::{self, Kind};
-use super::{Flags, Settings};
+use super::{Flags, Settings, SourceFrom, redact};
 use crate::catalogue::compile::glob_matches;
 use crate::catalogue::diagnostic::{Diagnostic, Locator, Step, quoted};
+use crate::source::kafka::Build;
 
 /// Files that include each other in a row, the first not counted.
 const DEPTH_MAX: usize = 8;
@@ -64,21 +65,33 @@ pub struct Loaded {
 pub fn load(path: &Path, kind: Kind) -> Loaded {
     let mut walk = Walk { loaded: Loaded::default(), way: Vec::new(), first: HashMap::new() };
     walk.file(path, kind, None);
-    walk.loaded
+    walk.loaded.built_as(Build::THIS)
 }
 
 /// As [`load`], for a text that was read already.
 pub fn load_text(path: &Path, text: &str) -> Loaded {
     let mut walk = Walk { loaded: Loaded::default(), way: Vec::new(), first: HashMap::new() };
     walk.text(path, text);
-    walk.loaded
+    walk.loaded.built_as(Build::THIS)
 }
 
 impl Loaded {
+    /// Adds what is asked for and a build does not have.
+    fn built_as(mut self, build: Build) -> Loaded {
+        for (source, place) in self.settings.sources.iter().zip(&self.places.sources) {
+            let SourceFrom::Kafka(setting) = &source.from else { continue };
+            if let Some((message, hint)) = build.lack(setting) {
+                let finding = Diagnostic { message: message.to_owned(), ..place.clone() };
+                self.errors.push(finding.with_hint(Some(hint.to_owned())));
+            }
+        }
+        self
+    }
+
     /// The flags on top.
     pub fn overridden_by(mut self, flags: &Flags) -> Loaded {
         self.settings = self.settings.overridden_by(flags);
-        if !flags.inputs.is_empty() {
+        if !flags.inputs.is_empty() || flags.kafka_source.is_some() {
             self.places.sources.clear();
         }
         if !flags.rules_dirs.is_empty() {
@@ -122,16 +135,21 @@ impl Walk {
         match check::shape(&name, text) {
             Shape::Blank => {}
             Shape::Unreadable(findings) => self.loaded.errors.extend(findings),
-            Shape::Read(raw, locator) => {
+            Shape::Read(raw, locator, found) => {
                 self.way.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
                 for (n, entry) in raw.include.iter().enumerate() {
                     self.include(entry, n, &locator, dir);
                 }
                 self.way.pop();
-                let Loaded { settings, places, errors, .. } = &mut self.loaded;
-                errors.extend(check::apply(settings, places, *raw, &locator, dir));
+                let Loaded { settings, places, errors, warnings, .. } = &mut self.loaded;
+                let found = check::apply(settings, places, *raw, &locator, found, dir);
+                errors.extend(found.errors);
+                warnings.extend(found.warnings);
             }
         }
+        let Loaded { places, errors, warnings, .. } = &mut self.loaded;
+        let Places { sources, dirs } = places;
+        redact::excerpts(&name, text, errors.iter_mut().chain(warnings).chain(sources).chain(dirs));
     }
 
     /// One entry of the list: a path, or a glob.

@@ -15,6 +15,8 @@ pub mod include;
 mod build;
 mod changes;
 mod print;
+mod quick;
+mod redact;
 #[cfg(test)]
 mod tests;
 
@@ -23,12 +25,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::ledger::Exposure;
+use crate::source::kafka;
 
+pub use crate::source::kafka::{Secret, Start as KafkaStart};
 pub use build::{Refused, build_engine, catalogue_info, load, load_again, load_rules, read_rules};
 pub use changes::Changes;
 pub use check::parse;
 pub use files::{FilesSetting, ROTATE_WAIT, Start, check_glob};
 pub use print::print;
+pub use quick::KafkaFlags;
 pub use units::{ListenAddress, parse_duration, parse_telemetry_path};
 
 /// Where `/metrics` is served unless something else is said.
@@ -99,6 +104,7 @@ pub struct SourceSetting {
 pub enum SourceFrom {
     Stdin,
     Files(FilesSetting),
+    Kafka(Box<kafka::Setting>),
 }
 
 impl SourceSetting {
@@ -115,12 +121,28 @@ impl SourceSetting {
         SourceSetting { name, from: SourceFrom::Files(FilesSetting::of_glob(path)) }
     }
 
+    /// Its name does not depend on the group, so that counts stay what they are where a group is given another name.
+    pub fn kafka(setting: kafka::Setting) -> SourceSetting {
+        SourceSetting { name: "kafka".to_owned(), from: SourceFrom::Kafka(Box::new(setting)) }
+    }
+
     /// Certainly reads something that the other reads, as far as their words go.
     pub fn shares_input(&self, other: &SourceSetting) -> bool {
         match (&self.from, &other.from) {
             (SourceFrom::Stdin, SourceFrom::Stdin) => true,
             (SourceFrom::Files(one), SourceFrom::Files(other)) => {
                 one.include.iter().any(|glob| other.include.contains(glob))
+            }
+            (SourceFrom::Kafka(one), SourceFrom::Kafka(other)) => one.shares_topic(other),
+            _ => false,
+        }
+    }
+
+    /// Is of the same group as the other, as far as their words go.
+    pub fn shares_group(&self, other: &SourceSetting) -> bool {
+        match (&self.from, &other.from) {
+            (SourceFrom::Kafka(one), SourceFrom::Kafka(other)) => {
+                one.group == other.group && one.shares_broker(other)
             }
             _ => false,
         }
@@ -201,6 +223,11 @@ pub struct Flags {
     /// Globs, or `-`.
     pub inputs: Vec<PathBuf>,
     pub start: Option<Start>,
+    /// A Kafka source in place of those of the file, as inputs are.
+    pub kafka_source: Option<kafka::Setting>,
+    /// Of all Kafka sources.
+    pub kafka_start: Option<KafkaStart>,
+    pub require_broker: bool,
     pub state_dir: Option<PathBuf>,
     /// What the service manager set aside; the file beats it.
     pub state_dir_offered: Option<PathBuf>,
@@ -218,13 +245,17 @@ impl Settings {
         if !flags.listen_addresses.is_empty() {
             self.web.listen_addresses = flags.listen_addresses.clone();
         }
-        if !flags.inputs.is_empty() {
+        if !flags.inputs.is_empty() || flags.kafka_source.is_some() {
             self.sources = flags.inputs.iter().cloned().map(SourceSetting::of_path).collect();
+            self.sources.extend(flags.kafka_source.clone().map(SourceSetting::kafka));
         }
-        if let Some(start) = flags.start {
-            for source in &mut self.sources {
-                if let SourceFrom::Files(files) = &mut source.from {
-                    files.start = start;
+        for source in &mut self.sources {
+            match &mut source.from {
+                SourceFrom::Stdin => {}
+                SourceFrom::Files(files) => files.start = flags.start.unwrap_or(files.start),
+                SourceFrom::Kafka(kafka) => {
+                    kafka.start = flags.kafka_start.unwrap_or(kafka.start);
+                    kafka.require_broker |= flags.require_broker;
                 }
             }
         }
@@ -239,8 +270,10 @@ impl Settings {
     /// What to read and where to keep state, wherever the program goes on: paths that are not absolute begin at `dir`.
     pub fn seen_from(mut self, dir: &Path) -> Settings {
         for source in &mut self.sources {
-            if let SourceFrom::Files(files) = &mut source.from {
-                *files = files.clone().seen_from(dir);
+            match &mut source.from {
+                SourceFrom::Stdin => {}
+                SourceFrom::Files(files) => *files = files.clone().seen_from(dir),
+                SourceFrom::Kafka(kafka) => **kafka = (**kafka).clone().seen_from(dir),
             }
         }
         self.state.dir = self.state.dir.map(|path| dir.join(path));

@@ -1,7 +1,10 @@
 //! [`Settings`] → the text of a configuration file that gives the same settings again, whole: defaults are written out.
 //!
 //! What is written is read back before it is given out, so that a setting that no file can say (a path that is no text)
-//! is an error and never a file that says something else.
+//! is an error and never a file that says something else. Secrets are not written: what stands in the environment or in
+//! a file is named as it was, what stood in the text is `***`, which no configuration may say.
+
+mod kafka;
 
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,13 +16,14 @@ use super::{
     FilesSetting, Limits, Log, LogFormat, LogLevel, Rules, Settings, SourceFrom, SourceSetting, State, Web,
 };
 use crate::ledger::{Exposure, Preinit, ZeroFirst};
+use kafka::Shown;
 
 /// The text. Paths come out absolute, so that the file can stand anywhere; reads the working directory for that.
 pub fn print(settings: &Settings) -> anyhow::Result<String> {
     let settings = with_absolute_paths(settings.clone())?;
-    let text = text(&settings)?;
-    match super::parse("the printed configuration", &text) {
-        Ok(read) if read == settings => Ok(text),
+    let whole = text(&settings, Shown::Whole)?;
+    match super::parse("the printed configuration", &whole) {
+        Ok(read) if read == settings => text(&settings, Shown::Redacted),
         Ok(_) => Err(anyhow!("these settings cannot be written as a configuration file")),
         Err(findings) => Err(anyhow!("these settings cannot be written as a configuration file\n{findings}")),
     }
@@ -36,13 +40,16 @@ fn with_absolute_paths(settings: Settings) -> anyhow::Result<Settings> {
     Ok(settings)
 }
 
-fn text(settings: &Settings) -> anyhow::Result<String> {
+fn text(settings: &Settings, shown: Shown) -> anyhow::Result<String> {
     let Settings { log, web, metrics, sources, state, limits, rules } = settings;
     let mut text = String::from("# The settings in effect: file, flags and defaults. Paths are absolute.\n");
+    if shown == Shown::Redacted && kafka::has_secret(sources) {
+        text.push_str("# A secret is not shown: write it as ${NAME} or {file: path} where *** stands.\n");
+    }
     write_log(&mut text, log)?;
     write_web(&mut text, web)?;
     write_metrics(&mut text, metrics)?;
-    write_sources(&mut text, sources)?;
+    write_sources(&mut text, sources, shown)?;
     write_state(&mut text, state)?;
     write_limits(&mut text, limits)?;
     let Rules { dirs } = rules;
@@ -87,13 +94,14 @@ fn write_metrics(text: &mut String, Exposure { zero_first, preinit }: &Exposure)
     write!(text, "\nmetrics:\n  zero_first: {zero_first}\n  preinit: {preinit}\n")
 }
 
-fn write_sources(text: &mut String, sources: &[SourceSetting]) -> anyhow::Result<()> {
+fn write_sources(text: &mut String, sources: &[SourceSetting], shown: Shown) -> anyhow::Result<()> {
     write!(text, "\n# None is standard input.\nsources:")?;
     list(text, sources, |SourceSetting { name, from }| {
         Ok(match from {
             SourceFrom::Stdin if name == "stdin" => "{stdin: true}".to_owned(),
             SourceFrom::Stdin => format!("{{stdin: true, name: {}}}", quoted(name)),
             SourceFrom::Files(setting) => files(name, setting)?,
+            SourceFrom::Kafka(setting) => kafka::kafka(name, setting, shown)?,
         })
     })
 }

@@ -1,6 +1,10 @@
 //! The text of a configuration file as serde sees it. Every field may be left out; what a value means is checked later.
 
+pub(super) mod kafka;
+
 use serde::Deserialize;
+
+use kafka::RawKafka;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -48,7 +52,7 @@ pub(super) struct RawWeb {
     pub linger: Option<String>,
 }
 
-/// Exactly one of `stdin`, `file` and `files`.
+/// Exactly one of `stdin`, `file`, `files` and `kafka`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawSource {
@@ -56,6 +60,7 @@ pub(super) struct RawSource {
     pub stdin: Option<bool>,
     pub file: Option<String>,
     pub files: Option<Vec<String>>,
+    pub kafka: Option<Box<RawKafka>>,
     pub exclude: Option<Vec<String>>,
     pub start: Option<RawStart>,
     pub rotate_wait: Option<String>,

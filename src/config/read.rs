@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::redact;
 use crate::catalogue::diagnostic::{Diagnostic, Diagnostics};
 use crate::catalogue::load::RuleFile;
 
@@ -50,12 +51,28 @@ pub(super) fn config(path: &Path, kind: Kind) -> Result<RuleFile, Diagnostics> {
         let message = format!("this is no configuration file: it has more than {CONFIG_BYTES_MAX} bytes");
         return Err(about(path, message).into());
     }
-    RuleFile::from_bytes(shown(path), bytes)
+    from_bytes(path, bytes)
 }
 
 /// The text of a rule file, or of a file that is one or the other.
 pub fn text(path: &Path, kind: Kind) -> Result<RuleFile, Diagnostics> {
-    RuleFile::from_bytes(shown(path), bytes(path, RULES_BYTES_MAX, kind)?)
+    from_bytes(path, bytes(path, RULES_BYTES_MAX, kind)?)
+}
+
+/// What is no UTF-8 may be a password.
+fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<RuleFile, Diagnostics> {
+    let name = shown(path);
+    match std::str::from_utf8(&bytes) {
+        Ok(_) => RuleFile::from_bytes(name, bytes),
+        Err(_) => {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            RuleFile::from_bytes(name.clone(), bytes).map_err(|findings| {
+                let mut findings = findings.into_vec();
+                redact::excerpts(&name, &text, &mut findings);
+                Diagnostics::new(findings)
+            })
+        }
+    }
 }
 
 fn bytes(path: &Path, bytes_max: u64, kind: Kind) -> Result<Vec<u8>, Diagnostics> {

@@ -1,5 +1,7 @@
 //! What a configuration may say, what is refused with place and hint, and that the example equals the defaults.
 
+mod kafka;
+
 use super::*;
 use crate::ledger::{Preinit, ZeroFirst};
 
@@ -144,7 +146,7 @@ fn a_flag_beats_the_file_and_the_file_beats_what_the_service_manager_offers() {
     assert_eq!(dir(file().overridden_by(&asked)), PathBuf::from("/asked"));
     let start = |settings: &Settings| match &settings.sources[0].from {
         SourceFrom::Files(files) => files.start,
-        SourceFrom::Stdin => panic!("it names files"),
+        _ => panic!("it names files"),
     };
     assert_eq!(start(&file().overridden_by(&offered)), Start::Beginning);
     assert_eq!(start(&file().overridden_by(&asked)), Start::End);

@@ -18,7 +18,7 @@ const LAST_COMMIT_WITHIN: Duration = Duration::from_millis(950);
 
 pub(super) struct Committing {
     shared: Arc<Shared>,
-    wake: SyncSender<()>,
+    wake: Arc<SyncSender<()>>,
     /// Whether the last commit made everything durable, at the end of the thread.
     ended: Receiver<bool>,
 }
@@ -46,7 +46,7 @@ impl Committing {
             // Nobody listens any more when the time was over.
             let _ = end.send(is_durable);
         })?;
-        Ok(Committing { shared: shared.clone(), wake, ended })
+        Ok(Committing { shared: shared.clone(), wake: Arc::new(wake), ended })
     }
 
     /// Asks for a commit. One that is under way, or asked for, is not waited for.
@@ -55,6 +55,15 @@ impl Committing {
             Ok(()) | Err(TrySendError::Full(())) => {}
             Err(TrySendError::Disconnected(())) => self.shared.give_up("who commits has panicked"),
         }
+    }
+
+    /// The same for others.
+    pub fn waker(&self) -> Box<dyn Fn() + Send> {
+        // Who is left behind must not keep the last commit from being made.
+        let wake = Arc::downgrade(&self.wake);
+        Box::new(move || {
+            let _ = wake.upgrade().map(|wake| wake.try_send(()));
+        })
     }
 
     pub fn last_commit(self) -> LastCommit {
@@ -243,7 +252,9 @@ mod tests {
             (tempfile::tempdir().unwrap(), Arc::new(Mutex::new(())), world::real_clock());
         let shared = shared(scratch.path().join("state"), &door, &clock);
         let committing = Committing::start(&shared, &clock).unwrap();
-        (0..10).for_each(|_| shared.deliver(lines(1)));
+        (0..10).for_each(|_| {
+            shared.deliver(lines(1));
+        });
         let mut last = committing.last_commit();
         last.wait_unless(&Stop::new().unwrap());
         assert!(last.settle());

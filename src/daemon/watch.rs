@@ -24,7 +24,13 @@ pub(super) struct Watched {
 
 impl Watched {
     pub fn new(feed: &Feed, shared: &Shared) -> Watched {
-        let is_read_again = matches!(feed.reads, Reads::Files(_)) && shared.recovery().is_some();
+        let is_read_again = match feed.reads {
+            Reads::Stream { .. } => false,
+            Reads::Files(_) => shared.recovery().is_some(),
+            // From the offset that the group holds at least.
+            #[cfg(feature = "kafka")]
+            Reads::Kafka(_) => true,
+        };
         Watched { name: feed.name.as_str().into(), is_read_again, has_ended: false }
     }
 }

@@ -65,13 +65,17 @@ async fn scrape(shared: &Arc<Shared>, ask: Ask) -> Response<AnswerBody> {
 }
 
 fn readiness(shared: &Shared) -> Response<AnswerBody> {
-    match shared.trouble() {
-        _ if !shared.is_ready() => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
-        Some(trouble) => {
-            let why = format!("not ready: counts go on, but cannot be committed: {trouble}\n");
-            plain(StatusCode::SERVICE_UNAVAILABLE, why)
+    let trouble = shared.trouble().map(|trouble| format!("counts go on, but cannot be committed: {trouble}"));
+    let (reasons, is_ready) = match shared.readiness() {
+        Ok(()) => (trouble.into_iter().collect(), true),
+        Err(reasons) => (reasons.into_iter().chain(trouble).collect::<Vec<_>>(), false),
+    };
+    match (is_ready, reasons.is_empty()) {
+        (true, true) => plain(StatusCode::OK, "ready\n"),
+        (_, true) => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+        (_, false) => {
+            plain(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", reasons.join("\nnot ready: ")))
         }
-        None => plain(StatusCode::OK, "ready\n"),
     }
 }
 

@@ -28,4 +28,4 @@ pub use fetch::{AnswerBody, Receipt};
 pub use format::Format;
 pub use listen::{Limits, Listeners, bind, serve, serve_with};
 pub use routes::{Lifecycle, Web, check_telemetry_path};
-pub use shared::{Answer, Shared, Unrendered};
+pub use shared::{Answer, Check, Shared, Ticket, Unrendered};

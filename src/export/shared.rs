@@ -6,7 +6,8 @@
 //! waits for it: what scrapers have fetched is written down beside it and handed in by the next who holds it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -16,6 +17,7 @@ use super::fetch::{AnswerBody, Receipt};
 use super::press::{Job, Press, Printed};
 use super::sheets::gzip;
 use crate::event::{Delta, Millis};
+use crate::ledger::store::fresh_id;
 use crate::ledger::{Births, Committer, Ledger, Outcome, Queue, Reader, Recovery, Store};
 use crate::telemetry::Telemetry;
 
@@ -29,6 +31,20 @@ pub struct Shared {
     /// Of answers that were fetched, until somebody who holds the ledger hands them in.
     receipts: Mutex<Vec<(Reader, Births)>>,
     durable: Option<Durable>,
+    checks: Checks,
+    ledger_id: [u8; 16],
+}
+
+/// Says what is wrong; `None`: nothing is.
+pub type Check = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
+#[derive(Default)]
+struct Checks(Mutex<Vec<Check>>);
+
+impl std::fmt::Debug for Checks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Checks")
+    }
 }
 
 /// What makes commits last.
@@ -40,7 +56,14 @@ struct Durable {
     recovery: Recovery,
     /// Why the last commit failed.
     trouble: Mutex<Option<String>>,
+    /// The number of the last delta that is durable.
+    settled: Mutex<u64>,
+    has_settled: Condvar,
 }
+
+/// A delta that was delivered: durable some time later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
 
 /// Readers whose receipts are kept between two ticks; a scraper beyond them is shown zeros for longer.
 const RECEIPTS_MAX: usize = 1_024;
@@ -73,20 +96,24 @@ impl Shared {
             press: Press::default(),
             receipts: Mutex::default(),
             durable: None,
+            checks: Checks::default(),
+            ledger_id: fresh_id(),
         }
     }
 
     /// Commits go to a store from now on; the ledger is the one that it gave ([`Store::ledger`]).
     pub fn with_store(self, store: Store) -> Shared {
-        let recovery = store.recovery().clone();
+        let (recovery, ledger_id) = (store.recovery().clone(), store.id());
         self.telemetry.ledger_damaged(recovery.damage.len());
         let durable = Durable {
             queue: Mutex::default(),
             committer: Mutex::new(Committer::new(store)),
             recovery,
             trouble: Mutex::default(),
+            settled: Mutex::default(),
+            has_settled: Condvar::new(),
         };
-        Shared { durable: Some(durable), ..self }
+        Shared { durable: Some(durable), ledger_id, ..self }
     }
 
     /// Whether OpenMetrics has a line for the birth of each counter's series. By default not: scrapers that do not know
@@ -101,18 +128,34 @@ impl Shared {
         held(&self.ledger)
     }
 
+    /// The number of the ledger, which no other has; without a store it ends with the process.
+    pub fn ledger_id(&self) -> [u8; 16] {
+        self.ledger_id
+    }
+
     /// What the store found at the start; nothing without one.
     pub fn recovery(&self) -> Option<&Recovery> {
         self.durable.as_ref().map(|durable| &durable.recovery)
     }
 
     /// What a worker counted: part of the ledger at once, or, with a store, when it is committed.
-    pub fn deliver(&self, delta: Delta) {
-        match &self.durable {
-            None => self.ledger().commit(delta),
-            Some(durable) => held(&durable.queue).deliver(delta),
-        }
+    pub fn deliver(&self, delta: Delta) -> Ticket {
         self.telemetry.tick();
+        match &self.durable {
+            None => {
+                self.ledger().commit(delta);
+                Ticket(0)
+            }
+            Some(durable) => Ticket(held(&durable.queue).deliver(delta)),
+        }
+    }
+
+    /// Whether the delta, and every one before it, is as durable as it will be. Waits at most `patience` for it.
+    pub fn is_durable(&self, ticket: Ticket, patience: Duration) -> bool {
+        let Some(durable) = &self.durable else { return true };
+        let settled = held(&durable.settled);
+        let waited = durable.has_settled.wait_timeout_while(settled, patience, |settled| *settled < ticket.0);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 >= ticket.0
     }
 
     /// [`Ledger::tick`], with what was fetched before it. For a ledger without a store.
@@ -135,6 +178,11 @@ impl Shared {
         receipts.into_iter().for_each(|(reader, births)| queue.answered(reader, births));
         drop(queue);
         let outcome = committer.commit(&self.ledger, &durable.queue, now);
+        if !matches!(outcome, Outcome::Failed { .. }) {
+            // Nobody else takes from the queue, and what a failed commit had taken is in this one.
+            *held(&durable.settled) = held(&durable.queue).taken();
+            durable.has_settled.notify_all();
+        }
         match &outcome {
             Outcome::Idle => {}
             Outcome::Committed { bytes, .. } => {
@@ -167,8 +215,18 @@ impl Shared {
         self.is_ready.store(is_ready, Ordering::Release);
     }
 
-    pub fn is_ready(&self) -> bool {
-        self.is_ready.load(Ordering::Acquire)
+    /// Why not, where it is not; an empty list: it is starting or leaving.
+    pub fn readiness(&self) -> Result<(), Vec<String>> {
+        if !self.is_ready.load(Ordering::Acquire) {
+            return Err(Vec::new());
+        }
+        let reasons: Vec<String> = held(&self.checks.0).iter().filter_map(|check| check()).collect();
+        if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+    }
+
+    /// Something that has to be well for the process to be ready.
+    pub fn add_check(&self, check: Check) {
+        held(&self.checks.0).push(check);
     }
 
     /// A whole exposition, rendered after the call began: never older than what was committed before it. Runs on tokio.

@@ -16,6 +16,8 @@ pub mod time;
 mod shapes;
 mod starts;
 pub mod events;
+pub mod json;
+pub mod messages;
 #[cfg(test)]
 mod traces;
 #[cfg(test)]
@@ -23,6 +25,7 @@ mod tests;
 
 pub use events::{Limits, complete_to, event_around, resume_at};
 pub use lines::{count_lines, line_around, line_end, line_start};
+pub use messages::{Wrapping, unwrap_message};
 pub use starts::{Start, Tail, starts_at};
 pub use time::timestamp;
 pub use wrappers::{Unwrapped, Wrapper, layers, record, unwrap_line};

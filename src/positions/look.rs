@@ -10,7 +10,7 @@
 //! | anything of another life of the topic | folds nothing, drops all, starts at the earliest |
 
 use super::partition::{Partition, Unresolved};
-use super::saved::{DropReason, ResetReason};
+use super::saved::{DropReason, ResetReason, Seen};
 use super::stamp::{LedgerId, Stamp};
 use super::{Appeared, Found, GroupOffset, Note, Start, Sum, TopicId};
 
@@ -29,17 +29,20 @@ impl<T: Sum> Partition<T> {
             partition.unresolved = None;
             partition.start_commit = None;
             let unread = partition.drop_fresh();
+            partition.state.seen = match &sight.group {
+                GroupOffset::Some { offset, metadata } => Some(seen(*offset, Stamp::parse(metadata))),
+                GroupOffset::None => None,
+            };
             let (start, found) = partition.judge(sight);
             (start, found, unread)
         })
     }
 
-    /// Of a partition without an owner. No offset teaches nothing here, nor does an own one of another life of the topic.
+    /// Of a partition without an owner. Nothing fences a commit that an earlier life has sent: only what the group did
+    /// not hold yet when this ledger was assigned the partition shows that another took over and it can no longer arrive.
     pub(super) fn settled(&mut self, me: &LedgerId, group: GroupOffset) -> Note {
         let (_, note) = self.noted(|partition| match group {
-            GroupOffset::Some { offset, metadata }
-                if offset >= 0 && !partition.is_outdated(me, &metadata) =>
-            {
+            GroupOffset::Some { offset, metadata } if partition.learns_from(me, offset, &metadata) => {
                 let (start, found) = partition.judge_offset(me, offset, &metadata, None);
                 (start, found, 0)
             }
@@ -48,9 +51,12 @@ impl<T: Sum> Partition<T> {
         note
     }
 
-    fn is_outdated(&self, me: &LedgerId, metadata: &str) -> bool {
-        let stamp = Stamp::parse(metadata).filter(|stamp| stamp.owner.ledger == *me);
-        stamp.is_some_and(|stamp| differ(stamp.topic, self.state.topic))
+    fn learns_from(&self, me: &LedgerId, offset: i64, metadata: &str) -> bool {
+        let stamp = Stamp::parse(metadata);
+        let own = stamp.as_ref().filter(|stamp| stamp.owner.ledger == *me);
+        let is_of_another_life = own.is_some_and(|stamp| differ(stamp.topic, self.state.topic));
+        let is_known = self.state.seen == Some(seen(offset, stamp));
+        offset >= 0 && !is_known && !is_of_another_life
     }
 
     /// The topic is another one: nothing that was told to the group can be trusted to be of this log.
@@ -218,6 +224,11 @@ impl<T: Sum> Partition<T> {
     fn count_reset(&mut self, reason: ResetReason) {
         self.state.resets[reason as usize] += 1;
     }
+}
+
+fn seen(offset: i64, stamp: Option<Stamp>) -> Seen {
+    let topic = stamp.as_ref().and_then(|stamp| stamp.topic);
+    Seen { offset, owner: stamp.map(|stamp| stamp.owner), topic }
 }
 
 /// Two names that are known and not the same.

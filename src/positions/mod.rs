@@ -26,7 +26,7 @@ pub use answer::{
     Appeared, Assignment, Commit, Found, GroupOffset, Left, Note, Refused, Start, Transaction, Write,
 };
 pub use book::{Book, Damage};
-pub use saved::{DropReason, ResetReason, Saved, Span, State};
+pub use saved::{DropReason, ResetReason, Saved, Seen, Span, State};
 pub use stamp::{LedgerId, Stamp};
 
 /// What is counted. All that a record adds has to be in it, so that it is folded or dropped as one.

@@ -165,7 +165,7 @@ impl<T: Sum> Partition<T> {
         self.drop_fresh()
     }
 
-    pub(super) fn unaccepted(&self) -> impl DoubleEndedIterator<Item = &Entry<T>> + Clone {
+    pub(super) fn unaccepted(&self) -> impl DoubleEndedIterator<Item = &Entry<T>> {
         self.pending.iter().filter(|entry| entry.span.seq > self.accepted)
     }
 
@@ -184,12 +184,17 @@ impl<T: Sum> Partition<T> {
             let is_durable = !self.is_dirty && self.outstanding.is_none();
             return is_durable.then_some(start);
         }
-        let unconfirmed = self.outstanding.and_then(|outstanding| outstanding.wrote);
-        let durable = self.unaccepted().filter(|entry| Some(entry.span.seq) != unconfirmed);
-        let sealed = durable.clone().rfind(|entry| entry.span.seq <= self.sent);
-        let span = sealed.or_else(|| durable.last())?.span;
+        let span = self.to_send()?;
         self.sent = self.sent.max(span.seq);
         Some((span.seq, span.to))
+    }
+
+    /// The newest sealed entry that the group has not taken, else the open one; none that the ledger may still lose.
+    fn to_send(&self) -> Option<Span> {
+        let unconfirmed = self.outstanding.and_then(|outstanding| outstanding.wrote);
+        let durable = || self.unaccepted().filter(|entry| Some(entry.span.seq) != unconfirmed);
+        let sealed = durable().rfind(|entry| entry.span.seq <= self.sent);
+        sealed.or_else(|| durable().next_back()).map(|entry| entry.span)
     }
 
     pub(super) fn stamp(&self, me: &LedgerId, seq: u64) -> Stamp {

@@ -32,7 +32,7 @@ impl ResetReason {
 
     pub fn name(self) -> &'static str {
         match self {
-            ResetReason::Retention => "retention",
+            ResetReason::Retention => "lost",
             ResetReason::Recreated => "recreated",
             ResetReason::Truncated => "truncated",
             ResetReason::Operator => "operator",
@@ -73,6 +73,15 @@ impl DropReason {
     }
 }
 
+/// A commit of the group, by which it is known again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    pub offset: i64,
+    /// `None` without a stamp.
+    pub owner: Option<Owner>,
+    pub topic: Option<TopicId>,
+}
+
 /// Everything of a partition that outlives the process, but for its entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -84,6 +93,8 @@ pub struct State {
     pub is_mine: bool,
     /// The owners before, as this ledger stamps them.
     pub before: Vec<Owner>,
+    /// What the group held when the partition was assigned to this ledger last.
+    pub seen: Option<Seen>,
     /// The life of the topic that `position` belongs to.
     pub topic: Option<TopicId>,
     /// Offsets that were deleted before they were read.

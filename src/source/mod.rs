@@ -8,6 +8,7 @@ pub mod wait;
 pub mod stdin;
 pub mod tee;
 pub mod tail;
+pub mod kafka;
 pub mod paths;
 pub mod origin;
 pub mod encoding;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Check;
 use crate::catalogue::diagnostic::{Step, quoted};
 use crate::config::files::{FilesSetting, Start};
+use crate::config::raw::kafka::RawKafka;
 use crate::config::raw::{RawSource, RawStart};
 use crate::config::{SourceFrom, SourceSetting, units};
 use crate::source::paths::Paths;
@@ -36,6 +37,13 @@ impl Check<'_, '_> {
                 let message =
                     format!("the same input is named twice; first at {}", self.places.of_source(first));
                 self.find(&path, message, Some("it would be counted twice".into()));
+            } else if let Some(first) = sources.iter().position(|other| other.shares_group(&source)) {
+                let message = format!(
+                    "the group is that of the source at {}: they would take partitions from each other",
+                    self.places.of_source(first)
+                );
+                let hint = "give each its own group; more threads for one source are `consumers`";
+                self.find(&[path[0], path[1], "kafka".into(), "group".into()], message, Some(hint.into()));
             }
             self.places.sources.push(self.locator.finding(&path, String::new(), None));
             sources.push(source);
@@ -47,15 +55,18 @@ impl Check<'_, '_> {
         if self.locator.is_tainted(path) {
             return None;
         }
+        if let Some(kafka) = raw.kafka.take() {
+            return self.kafka_source(*kafka, raw, path);
+        }
         let (globs, key) = match (raw.stdin, raw.file.take(), raw.files.take()) {
             (Some(true), None, None) => {
-                self.refuse_on_stdin(&raw, path);
+                self.refuse_what_is_for_files(&raw, "standard input has", path);
                 return Some(self.named(SourceSetting::stdin(), raw.name, path));
             }
             (None | Some(false), Some(file), None) if !file.is_empty() => (vec![file], "file"),
             (None | Some(false), None, Some(files)) if !files.is_empty() => (files, "files"),
             _ => {
-                let message = "a source needs exactly one of `stdin: true`, `file` and `files`";
+                let message = "a source needs exactly one of `stdin: true`, `file`, `files` and `kafka`";
                 let hint = "write `file: /var/log/app/*.log` or `stdin: true`";
                 self.find(path, message, Some(hint.into()));
                 return None;
@@ -81,7 +92,18 @@ impl Check<'_, '_> {
         source
     }
 
-    fn refuse_on_stdin(&mut self, raw: &RawSource, path: &Place<'_>) {
+    fn kafka_source(&mut self, kafka: RawKafka, raw: RawSource, path: &Place<'_>) -> Option<SourceSetting> {
+        if raw.stdin == Some(true) || raw.file.is_some() || raw.files.is_some() {
+            let message = "a source needs exactly one of `stdin: true`, `file`, `files` and `kafka`";
+            self.find(path, message, Some("begin another source with `- `".into()));
+            return None;
+        }
+        self.refuse_what_is_for_files(&raw, "beside `kafka` there is", path);
+        let setting = self.kafka(kafka, &[path[0], path[1], "kafka".into()]);
+        Some(self.named(SourceSetting::kafka(setting), raw.name, path))
+    }
+
+    fn refuse_what_is_for_files(&mut self, raw: &RawSource, what_has: &str, path: &Place<'_>) {
         for (name, is_said) in [
             ("exclude", raw.exclude.is_some()),
             ("start", raw.start.is_some()),
@@ -89,7 +111,7 @@ impl Check<'_, '_> {
             ("partial_timeout", raw.partial_timeout.is_some()),
         ] {
             if is_said {
-                let message = format!("standard input has no `{name}`");
+                let message = format!("{what_has} no `{name}`");
                 self.find(&[path[0], path[1], name.into()], message, Some("it is for files".into()));
             }
         }

@@ -10,6 +10,7 @@ mod generation;
 mod queue;
 mod committer;
 mod look;
+mod packed;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +33,8 @@ pub use look::{
     Look, LookedAmbiguous, LookedError, LookedMark, LookedSeen, LookedSource, LookedTenant, LookedTotals,
     look, reset,
 };
-pub use queue::Queue;
+pub use packed::{pack, unpack};
+pub use queue::{Queue, merge_bounded};
 
 const LOCK: &str = "lock";
 /// Files that were set aside and are kept; of more the oldest go.
@@ -114,6 +116,11 @@ impl Store {
         };
         store.recover()?;
         Ok(store)
+    }
+
+    /// The ledger's own number: stays with it from one process to the next.
+    pub fn id(&self) -> [u8; 16] {
+        self.id
     }
 
     /// What was found.
@@ -255,7 +262,7 @@ fn take(files: &dyn Files, directory: &Path) -> Result<Box<dyn Lock>, StoreError
 }
 
 /// A number that no other ledger has. The standard library's hasher has 128 random bits of the system as its key.
-fn fresh_id() -> [u8; 16] {
+pub fn fresh_id() -> [u8; 16] {
     let random = RandomState::new();
     let halves = [random.hash_one(0_u8).to_le_bytes(), random.hash_one(1_u8).to_le_bytes()];
     std::array::from_fn(|place| halves[place / 8][place % 8])

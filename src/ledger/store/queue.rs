@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::aggregation;
-use crate::event::{AmbiguousKey, Counts, Delta, ErrorKey, Mark, Millis, SourceCounts, TenantKey, reserved};
+use crate::event::{AmbiguousKey, Counts, Delta, ErrorKey, Mark, Millis, TenantKey, reserved};
 use crate::ledger::{Births, Reader};
 
 /// Readers whose answers are remembered; a scraper beyond them is shown zeros for longer.
@@ -17,14 +17,25 @@ const READERS_MAX: usize = 1_024;
 pub struct Queue {
     deltas: Vec<Delta>,
     answers: Vec<(Reader, Births)>,
+    /// How many deltas were ever delivered, and how many of them had been when they were taken last.
+    delivered: u64,
+    taken: u64,
 }
 
 impl Queue {
-    pub fn deliver(&mut self, delta: Delta) {
+    /// Gives the number of the delta, from 1: it was taken when [`Queue::taken`] is no less.
+    pub fn deliver(&mut self, delta: Delta) -> u64 {
+        self.delivered += 1;
         match self.deltas.iter_mut().find(|waiting| waiting.source == delta.source) {
             None => self.deltas.push(delta),
             Some(waiting) => merge(waiting, delta, &aggregation::Limits::default()),
         }
+        self.delivered
+    }
+
+    /// The number of the last delta that was taken.
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// A reader fetched an answer in full.
@@ -37,24 +48,20 @@ impl Queue {
     }
 
     pub fn take(&mut self) -> (Vec<Delta>, Vec<(Reader, Births)>) {
+        self.taken = self.delivered;
         (std::mem::take(&mut self.deltas), std::mem::take(&mut self.answers))
     }
 
     /// Whether anything in it would be missed.
     pub fn has_counts(&self) -> bool {
-        !self.answers.is_empty() || self.deltas.iter().any(counts)
+        !self.answers.is_empty()
+            || self.deltas.iter().any(|delta| delta.has_counts() || !delta.marks.is_empty())
     }
 }
 
-/// Whether it says more than how a source stands.
-fn counts(delta: &Delta) -> bool {
-    delta.counts != SourceCounts::default()
-        || !delta.marks.is_empty()
-        || !delta.errors.is_empty()
-        || !delta.tenants.is_empty()
-        || !delta.ambiguous.is_empty()
-        || delta.foreign > 0
-        || delta.tenant_refused != [0; 5]
+/// Adds what was counted later. Rows that find no room become one; totals stay right.
+pub fn merge_bounded(mine: &mut Delta, theirs: Delta) {
+    merge(mine, theirs, &aggregation::Limits::default());
 }
 
 fn merge(mine: &mut Delta, mut theirs: Delta, limits: &aggregation::Limits) {

@@ -471,6 +471,22 @@ fn a_look_that_is_older_than_an_assignment_settles_nothing() {
 }
 
 #[test]
+fn an_offset_that_nobody_moved_since_drops_nothing_that_may_still_arrive() {
+    let mut desk = Desk::new();
+    desk.assign(group(100, "fl1;you;9;"), OLD);
+    desk.count(110, 5);
+    desk.tick();
+    assert_eq!(desk.due(), [(1, 110)]);
+    desk.crash();
+    let [(_, epoch)] = desk.book.unsettled()[..] else { panic!("one waits") };
+    let note = desk.book.settle(&at(), epoch, group(100, "fl1;you;9;")).unwrap();
+    assert_eq!((note.found, note.dropped), (Found::Own, 0));
+    desk.book.settle(&at(), epoch, group(110, "fl1;me;1;you:9")).unwrap();
+    desk.tick();
+    assert_eq!(desk.exposed, 5);
+}
+
+#[test]
 fn a_late_commit_for_the_topic_before_settles_nothing() {
     let mut desk = Desk::reading();
     desk.book

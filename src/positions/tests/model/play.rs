@@ -385,8 +385,9 @@ impl Play {
         let topic = Some(self.group.logs[log].topic).filter(|_| self.rules != Rules::NoTopicId);
         let is_noticed = self.case != Case::RecreatedUnnoticed || self.is_quiet || self.dice.percent(10);
         let (low, high) = (self.group.logs[log].low, self.group.logs[log].high());
-        let again = if held.log != log && is_noticed && topic.is_some() {
-            one.book.recreated(&at, epoch, topic.expect("just seen"))
+        let another = topic.filter(|_| held.log != log && is_noticed);
+        let again = if let Some(topic) = another {
+            one.book.recreated(&at, epoch, topic)
         } else if next < low || next > high {
             one.book.out_of_range(&at, epoch, (low, high), topic)
         } else {

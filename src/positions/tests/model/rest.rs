@@ -1,7 +1,6 @@
 //! The end of a run: everybody is there, nothing fails, until nothing is left to do.
 
-use super::group::Slot;
-use super::play::Play;
+use super::play::{Case, Play, Rules};
 use super::process::Process;
 
 impl Play {
@@ -54,12 +53,23 @@ impl Play {
     }
 
     fn is_over(&self) -> bool {
-        let is_read = |slot: &Slot| {
-            let high = self.group.logs[slot.log].high();
-            slot.owner.is_some()
-                && !slot.is_called_back
-                && slot.stored.as_ref().is_some_and(|it| it.offset == high)
-        };
-        self.group.partitions.iter().all(is_read) && self.processes.iter().all(Process::is_settled)
+        (0..self.group.partitions.len()).all(|partition| self.is_read(partition))
+            && self.processes.iter().all(Process::is_settled)
+    }
+
+    /// Its owner has it, knows the log that it reads, and the group has the end of it.
+    fn is_read(&self, partition: usize) -> bool {
+        let slot = &self.group.partitions[partition];
+        let high = self.group.logs[slot.log].high();
+        let owners = self.processes.iter().flat_map(|process| &process.workers);
+        let mut held = owners
+            .filter(|worker| worker.member == slot.owner)
+            .filter_map(|worker| worker.held.get(&partition));
+        held.any(|held| held.next == high && (held.log == slot.log || self.rules == Rules::NoTopicId))
+            && !slot.is_called_back
+            && match &slot.stored {
+                Some(stored) => stored.offset == high,
+                None => matches!(self.case, Case::Expired | Case::ExpiredAmongMany),
+            }
     }
 }
