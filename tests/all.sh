@@ -4,9 +4,9 @@
 #   tests/all.sh
 #
 # Installs what the tests need and what is missing: as root on Debian with apt-get, Rust components with rustup, a parser
-# of OpenMetrics with pip in an environment of its own. What cannot be had is skipped by name; with CI=true a skip is a
-# failure. All steps run even if one fails. The last line is the sum: single tests as cargo counts them, and every other
-# step as one.
+# of OpenMetrics with pip in an environment of its own, Apache Kafka with Maven. What cannot be had is skipped by name;
+# with CI=true a skip is a failure. All steps run even if one fails. The last line is the sum: single tests as cargo
+# counts them, and every other step as one.
 #
 #   CARGO_TARGET_DIR        where to build (cargo's own; default ./target)
 #   FAULTLINE_NAIVE_LINES   generated lines that are searched plainly as well (default 1000000), _SEED another stream
@@ -120,6 +120,20 @@ python_env() {
     printf '%-9s prometheus-client %s in %s\n' python3 "$version" "$dir"
 }
 
+# Apache Kafka, kept beside what cargo builds. The tests that need it find it by name.
+kafka_jars() {
+    local dir="${CARGO_TARGET_DIR:-target}/test-kafka" version
+    tool java default-jre-headless && tool openssl openssl || return 1
+    version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+    ((${version:-0} >= 17)) || { echo "java      is too old for Kafka: 17 or newer is needed" && return 1; }
+    if ! compgen -G "$dir/complete-*" >/dev/null; then tool mvn maven || return 1; fi
+    tests/kafka.sh "$dir" >"$scratch/kafka" 2>&1 ||
+        { tail -n 3 "$scratch/kafka" && echo "kafka     was not fetched from Maven Central" && return 1; }
+    FAULTLINE_KAFKA_LIB="$(cd "$dir" && pwd)"
+    export FAULTLINE_KAFKA_LIB
+    printf '%-9s %s\n' kafka "$dir"
+}
+
 header "tools"
 if ! has cargo && [[ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]]; then
     PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
@@ -136,6 +150,7 @@ tool git git || true # only the commit in --version comes from it
 tool groff groff-base || true # man pages; the test that needs it says that it is skipped
 tool promtool prometheus || true # so do those that need it, or the server that comes with it
 python_env || true # and those that need the strict parser
+kafka_jars || true # and those that need a real Kafka
 fmt=yes clippy=yes
 component rustfmt fmt || fmt=no
 component clippy clippy || clippy=no
@@ -156,9 +171,10 @@ FAULTLINE_FUZZ_RECORDS="${FAULTLINE_FUZZ_RECORDS:-300000}" \
     step "fuzz" cargo test --locked --test integration -- --nocapture fuzz::
 FAULTLINE_FUZZ_FILES="${FAULTLINE_FUZZ_FILES:-300000}" \
     step "fuzz of files" cargo test --locked --test integration -- --nocapture fuzz_files::
-step "proofs" cargo test --locked --test integration -- --ignored --nocapture --test-threads 1 proofs::
+step "proofs" cargo test --locked --test integration -- --ignored --nocapture --test-threads 1 --skip on_kafka:: proofs::
+step "kafka" cargo test --locked --test integration -- --ignored --nocapture --test-threads 1 on_kafka::
 step "rotations" cargo test --locked --bench rotation
-step "benchmark counts" cargo test --locked --bench pipeline --bench exposition
+step "benchmark counts" cargo test --locked --bench pipeline --bench exposition --bench kafka
 
 header "sum"
 if ((${#troubles[@]} > 0)); then printf '%s\n' "${troubles[@]}"; fi

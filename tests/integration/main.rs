@@ -23,6 +23,10 @@ mod prometheus;
 mod reload;
 mod sim;
 mod tailing;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "kafka")]
+mod on_kafka;
 mod proofs;
 
 #[path = "../fuzz/chunks.rs"]

@@ -95,3 +95,26 @@ fn every_flag_is_named_and_no_other() {
 fn is_of_a_flag(c: &char) -> bool {
     c.is_ascii_alphanumeric() || *c == '.' || *c == '-'
 }
+
+#[test]
+#[cfg(feature = "kafka")]
+fn every_metric_of_a_kafka_source_is_explained_and_no_other() {
+    use faultline::source::kafka::{Panel, Panels, Reports};
+    use std::sync::Arc;
+
+    let panel = Arc::new(Panel::new(Arc::new(Reports::new("s", []))));
+    let names = |per_partition| {
+        let consumers = vec![panel.clone()];
+        let panels = Panels { source: "s".to_owned(), per_partition, consumers };
+        panels.gather(0.0).into_iter().map(|family| family.name).collect::<Vec<_>>()
+    };
+    let shown = names(true);
+    assert!(shown.len() > 25 && names(false).iter().all(|name| shown.contains(name)), "{shown:?}");
+    let page = fs::read_to_string(repository("deploy/kafka.md")).unwrap();
+    for name in &shown {
+        assert!(page.contains(&format!("`{name}`")), "deploy/kafka.md does not name {name}");
+    }
+    let named = page.split('`').filter(|word| word.starts_with("faultline_"));
+    let unknown: Vec<&str> = named.filter(|word| !shown.iter().any(|name| name == word)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}

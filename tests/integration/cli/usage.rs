@@ -74,3 +74,42 @@ fn rule_directories_add_packs() {
     let place = format!("{}:3:1: ", dir.path().join("bad.yaml").display());
     assert!(stderr(&output).starts_with(&place), "{}", stderr(&output));
 }
+
+#[test]
+fn a_kafka_source_of_flags_is_in_the_settings_and_its_secrets_are_not() {
+    let args = ["run", "--print-config", "--kafka.brokers", "kafka-1:9092", "--kafka.topics", "t,logs-*"];
+    let wrong = run_without_input(&args);
+    assert_eq!((wrong.status.code(), stdout(&wrong).as_str()), (Some(2), ""));
+    assert!(stderr(&wrong).contains("--kafka.topics: a regex begins with `^`"), "{}", stderr(&wrong));
+    let args = ["run", "--print-config", "--kafka.brokers", "kafka-1:9092", "--kafka.topics", "logs"];
+    let set = [
+        "--kafka.set",
+        "sasl.password=KANARIK",
+        "--kafka.set",
+        "ssl.key.password=${KEY}",
+        "--require-broker",
+    ];
+    let output = run_without_input(&[&args[..], &set[..]].concat());
+    let (printed, said) = (stdout(&output), stderr(&output));
+    assert!(!printed.contains("KANARIK") && !said.contains("KANARIK"), "{printed}{said}");
+    if cfg!(feature = "kafka") {
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        for line in
+            ["group: \"faultline\"", "require_broker: true", "\"sasl.password\": \"***\"", "\"${KEY}\""]
+        {
+            assert!(printed.contains(line), "{line}: {printed}");
+        }
+    } else {
+        assert_eq!(output.status.code(), Some(2));
+        assert!(said.contains("this build of faultline has no Kafka in it"), "{said}");
+    }
+    for wrong in [&["--kafka.set", "KANARIK"][..], &["--kafka.brokers", "u:KANARIK@h"], &["--require-broker"]]
+    {
+        let output = run_without_input(&[&["run", "--kafka.topics", "logs"][..], wrong].concat());
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("--kafka.") && !said.contains("KANARIK"), "{said}");
+    }
+    let output = run(&["run", "--require-broker"], b"x\n");
+    assert!(stderr(&output).contains("there is none"), "{}", stderr(&output));
+}

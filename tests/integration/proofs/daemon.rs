@@ -113,8 +113,13 @@ impl Life {
     }
 
     /// SIGTERM; how long it took to leave. It leaves without complaint.
-    pub fn stop(mut self) -> Duration {
+    pub fn stop(self) -> Duration {
         self.signal("-TERM");
+        self.leave()
+    }
+
+    /// How long it takes from here on one that was told to.
+    pub fn leave(mut self) -> Duration {
         let begun = Instant::now();
         *self.address.0.lock().unwrap() = None;
         loop {
@@ -148,7 +153,8 @@ impl Drop for Life {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            super::say(&format!("it said: {:#?}", self.said()));
+            let said = self.said();
+            super::say(&format!("it said last: {:#?}", &said[said.len().saturating_sub(60)..]));
         }
     }
 }

@@ -19,8 +19,8 @@
 //!
 //! Files are made below `TMPDIR`. `daemon` runs the process, `scrape` reads what it exposes, `writer` writes and notes.
 
-mod daemon;
-mod scrape;
+pub(crate) mod daemon;
+pub(crate) mod scrape;
 mod writer;
 mod killing;
 mod rotating;
@@ -37,19 +37,19 @@ use std::path::PathBuf;
 use crate::sim::dice::Dice;
 
 /// A figure of a proof: as the issue has it, or a tenth, or as asked for.
-fn figure(name: &str, full: usize) -> usize {
+pub(crate) fn figure(name: &str, full: usize) -> usize {
     let asked = std::env::var(format!("FAULTLINE_PROOF_{name}")).ok();
     let is_full = std::env::var("FAULTLINE_PROOFS").as_deref() == Ok("full");
     asked.map_or(if is_full { full } else { full / 10 }, |text| text.parse().expect("a number"))
 }
 
-fn dice(salt: u64) -> Dice {
+pub(crate) fn dice(salt: u64) -> Dice {
     let seed = std::env::var("FAULTLINE_PROOF_SEED").map_or(1, |text| text.parse().expect("a number"));
     Dice::new(seed ^ salt << 32)
 }
 
 /// What is measured is said past the test harness, which keeps output of tests that pass.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     use std::io::Write;
     writeln!(std::io::stderr(), "{text}").expect("stderr is open");
 }

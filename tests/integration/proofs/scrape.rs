@@ -12,7 +12,8 @@ use super::daemon::Address;
 use crate::cli::process::DEADLINE;
 
 /// Counters of the process's own life: they begin at 0 with each.
-const OWN: [&str; 4] = ["process_", "faultline_http_", "faultline_ticks_", "faultline_ledger_"];
+const OWN: [&str; 5] =
+    ["process_", "faultline_http_", "faultline_ticks_", "faultline_ledger_", "faultline_kafka_"];
 
 /// One exposition.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,13 +40,19 @@ impl Sheet {
         sheet
     }
 
-    /// Those that outlive the process.
-    fn counters(&self) -> impl Iterator<Item = (&String, f64)> {
-        self.series.iter().filter_map(|(series, value)| {
+    /// Those that outlive the process, or those that do not.
+    fn counters(&self, are_own: bool) -> impl Iterator<Item = (&String, f64)> {
+        self.series.iter().filter_map(move |(series, value)| {
             let name = series.split('{').next().unwrap_or(series);
-            let is_ours = !OWN.iter().any(|own| name.starts_with(own));
-            (is_ours && self.counters.iter().any(|counter| counter == name)).then_some((series, *value))
+            let is_own = OWN.iter().any(|own| name.starts_with(own));
+            let is_meant = is_own == are_own && self.counters.iter().any(|counter| counter == name);
+            is_meant.then_some((series, *value))
         })
+    }
+
+    /// Which process this is of; two of one second differ in where they listen.
+    fn life(&self, address: &str) -> String {
+        format!("{address} {:?}", self.series.get("process_start_time_seconds"))
     }
 
     /// The sum over all series of a metric that hold `label`.
@@ -91,6 +98,14 @@ pub fn ask(address: &str, path: &str, headers: &str) -> io::Result<(u16, String)
     }
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(cut)?;
     Ok((status, body.to_owned()))
+}
+
+/// As somebody looks who is no scraper, where perhaps nobody answers.
+pub fn look(address: &str) -> io::Result<Sheet> {
+    match ask(address, "/metrics", "")? {
+        (200, body) => Ok(Sheet::parse(&body)),
+        (status, _) => Err(io::Error::other(format!("status {status}"))),
+    }
 }
 
 /// As somebody looks who is no scraper.
@@ -159,6 +174,8 @@ struct Course {
 #[derive(Debug, Default)]
 pub struct Report {
     courses: BTreeMap<String, Course>,
+    /// Counters of the process that answers, and which one that is.
+    own: (String, BTreeMap<String, f64>),
     pub scrapes: u64,
     /// Scrapes of all series that were cut short or refused.
     pub failed: u64,
@@ -166,10 +183,11 @@ pub struct Report {
 }
 
 impl Report {
-    fn take(&mut self, sheet: &Sheet, kind: Kind) {
+    fn take(&mut self, sheet: &Sheet, kind: Kind, address: &str) {
         self.scrapes += 1;
         let mut known = 0;
-        for (series, value) in sheet.counters() {
+        self.take_own(sheet, address);
+        for (series, value) in sheet.counters(false) {
             let Some(course) = self.courses.get_mut(series) else {
                 if kind == Kind::Scraper && value != 0.0 {
                     self.troubles.push(format!("{series} is seen for the first time at {value}"));
@@ -190,6 +208,19 @@ impl Report {
         if known < self.courses.len() {
             let gone = self.courses.keys().find(|series| !sheet.series.contains_key(*series));
             self.troubles.push(format!("{gone:?} and perhaps others are gone"));
+        }
+    }
+
+    fn take_own(&mut self, sheet: &Sheet, address: &str) {
+        let life = sheet.life(address);
+        if self.own.0 != life {
+            self.own = (life, BTreeMap::new());
+        }
+        for (series, value) in sheet.counters(true) {
+            let last = self.own.1.insert(series.clone(), value).unwrap_or_default();
+            if value < last {
+                self.troubles.push(format!("{series} fell from {last} to {value} in one life"));
+            }
         }
     }
 
@@ -219,7 +250,7 @@ impl Reader {
             while !is_over.load(Ordering::Relaxed) {
                 if let Some(at) = address.get() {
                     match ask(&at, "/metrics", headers) {
-                        Ok((200, body)) => report.take(&Sheet::parse(&body), kind),
+                        Ok((200, body)) => report.take(&Sheet::parse(&body), kind, &at),
                         Ok((status, _)) => {
                             report.troubles.push(format!("a scrape was answered with {status}"))
                         }
