@@ -29,6 +29,7 @@ pub(super) struct Watched {
 impl KafkaWorker {
     /// Everything that is exposed of the partitions, and of the counts that outlive the process.
     pub(super) fn show(&mut self, now: Moment) {
+        self.ask_for_ends(now);
         let statistics = self.member.panel.reports.snapshot().statistics;
         let saved: Vec<_> = {
             let book = self.member.positions.book();
@@ -88,17 +89,23 @@ impl KafkaWorker {
         if watched.position != position {
             *watched = Watched { ends: watched.ends, was_stalled: watched.was_stalled, ..fresh };
         }
-        let is_quiet =
-            now.steady.saturating_sub(watched.since) >= ENDS_EVERY.min(self.member.setting.stall_after / 2);
-        if is_quiet
-            && now.steady.saturating_sub(watched.asked) >= ENDS_EVERY.min(self.member.setting.stall_after / 2)
-        {
-            watched.asked = now.steady;
-            if let Ok(ends) = self.member.client.watermarks(at, ENDS_WITHIN) {
-                watched.ends = Some(ends);
-            }
-        }
         *watched
+    }
+
+    /// Asks for the ends of the quiet partition that was asked for longest ago, where that is long enough: one a tick, so
+    /// that brokers which do not answer keep nobody waiting for long.
+    fn ask_for_ends(&mut self, now: Moment) {
+        if self.member.panel.reports.why_not().is_some() {
+            return;
+        }
+        let every = ENDS_EVERY.min(self.member.setting.stall_after / 2);
+        let is_due = |watched: &Watched| now.steady.saturating_sub(watched.since.max(watched.asked)) >= every;
+        let due = self.watched.iter_mut().filter(|(_, watched)| is_due(watched));
+        let Some((at, watched)) = due.min_by_key(|(_, watched)| watched.asked) else { return };
+        watched.asked = now.steady;
+        if let Ok(ends) = self.member.client.watermarks(at, ENDS_WITHIN) {
+            watched.ends = Some(ends);
+        }
     }
 
     fn say_if_stalled(&mut self, at: &TopicPartition, is_stalled: bool, lag: Option<u64>) {
