@@ -3,7 +3,7 @@
 //! The tour, in the order a byte travels:
 //!
 //! ```text
-//!  stdin · files            pure: bytes in, values out, no clock, no I/O                            the world
+//!  stdin · files · kafka    pure: bytes in, values out, no clock, no I/O                            the world
 //!  source ──bytes──▶ framing ──Record──▶ matcher ──Hit──▶ attribution ──Fault──▶ aggregation ──Delta──▶ ledger ──▶ export
 //! ```
 //!
