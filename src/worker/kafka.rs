@@ -168,6 +168,8 @@ impl KafkaWorker {
     /// Reads until asked to stop, or until the client has failed for good.
     pub fn run(mut self, stop: &Stop) -> Ended {
         let ended = self.read_on(stop);
+        // A client whose messages are held does not go.
+        self.messages.let_go();
         // Without its brokers librdkafka takes 15 s to go; the group finds out by itself that we are gone.
         if !self.member.client.is_closed() {
             std::mem::forget(self.member.client);

@@ -106,7 +106,8 @@ impl Messages {
         (0..self.held).map(|place| self.get(place))
     }
 
-    fn let_go(&mut self) {
+    /// Forgets what it holds. To be done before the client that they are of goes: it waits for them without end.
+    pub fn let_go(&mut self) {
         for slot in &self.slots[..std::mem::take(&mut self.held)] {
             // SAFETY: each was given to us and is destroyed once: nothing is held any more.
             unsafe { rd::rd_kafka_message_destroy(*slot) };
