@@ -19,7 +19,7 @@ use crate::event::{CodeInfo, Delta, Judgement, Label, Millis, Origin, Record};
 use crate::framing::{self, Tail, Wrapper};
 use crate::matcher::{Candidate, Find, Matcher};
 
-pub use records::{Batch, Framing, Messages, origin_of_topic};
+pub use records::{Batch, Framing, Messages};
 pub use stream::{Pending, Stream};
 
 /// A compiled catalogue and the matcher of its literals: built once, shared by all workers.

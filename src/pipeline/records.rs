@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::{Ignore, Pipeline, lines_of};
-use crate::event::{Label, Millis, Origin, SkipReason};
+use crate::event::{Millis, Origin, SkipReason};
 use crate::framing::{self, Wrapping};
 
 /// What one of the given texts is.
@@ -183,11 +183,6 @@ impl Pipeline {
 
 /// The field that attribution looks for, as in structured data.
 const TENANT: &str = "tenant";
-
-/// A label for the topic that records are from.
-pub fn origin_of_topic(topic: &Label) -> Origin {
-    Origin { topic: Some(topic.to_string()), ..Origin::default() }
-}
 
 #[cfg(test)]
 mod tests {

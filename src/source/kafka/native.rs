@@ -1,7 +1,7 @@
 //! The calls of librdkafka that its Rust wrapper lacks, behind a safe face: reading a partition's own queue in batches,
 //! commits whose answers come to a queue of ours, and the ids of topics.
 //!
-//! Reading in batches takes 95 to 155 ns a message where `BaseConsumer::poll` takes 305 (benches/kafka.rs): the thread
+//! Reading in batches takes 95 to 155 ns a message where `BaseConsumer::poll` takes 305 (librdkafka 2.12, Kafka 4.1, 200 B): the thread
 //! that reads is the one that scans, so this is what pays for the scan. All `unsafe` of the program's Kafka input is
 //! here. What holds for all of it: librdkafka's handles may be used from any thread; a [`Queue`] is destroyed before the
 //! client that it is of ([`super::Client`] holds both in that order); messages are valid until they are destroyed.

@@ -2,7 +2,7 @@
 //! counted apart from all others until it is handed in with the position.
 //!
 //! Small messages are copied behind one another, so that one scan serves many; from [`LARGE_BYTES`] on a message is
-//! scanned where it lies (benches/kafka.rs has the measurement). Nothing is kept of a message when its batch is over.
+//! scanned where it lies. Nothing is kept of a message when its batch is over.
 
 use std::ffi::CString;
 
@@ -15,7 +15,7 @@ use crate::pipeline::{Batch, Framing, Messages as Shape, Pipeline};
 use crate::positions::{Epoch, TopicId, TopicPartition};
 use crate::source::kafka::{self, Envelope, Figures, Messages, Setting, TenantFrom};
 
-/// From here on a copy costs more than a scan of its own.
+/// From here on a message has a scan of its own; chosen, not measured.
 const LARGE_BYTES: usize = 8 << 10;
 /// A batch is judged when it is so large.
 const BATCH_BYTES: usize = 256 << 10;
