@@ -276,7 +276,8 @@ fn holds_logger(value: &[u8], logger: &str) -> bool {
     let free = |at: usize| {
         at == 0 || !(value[at - 1].is_ascii_alphanumeric() || matches!(value[at - 1], b'.' | b'_'))
     };
-    memmem::find_iter(value, logger.as_bytes()).any(free)
+    // Most values are shorter, which needs no searcher to know.
+    value.len() >= logger.len() && memmem::find_iter(value, logger.as_bytes()).any(free)
 }
 
 fn is_identifier(byte: u8) -> bool {
@@ -364,6 +365,7 @@ fn is_exception(line: &[u8], at: usize, word: &[u8]) -> bool {
 
 /// The package that a file of a stack frame belongs to.
 fn package_of(word: &[u8]) -> Option<&[u8]> {
+    memchr::memchr(b'/', word)?;
     for root in [&b"node_modules/"[..], b"site-packages/", b"dist-packages/", b"/gems/"] {
         if let Some(found) = memmem::rfind(word, root) {
             let package = &word[found + root.len()..];

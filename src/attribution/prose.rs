@@ -2,12 +2,9 @@
 //!
 //! Everything is a bounded look at bytes; nothing knows providers. `position` decides with it where an error stands.
 
-use std::sync::LazyLock;
-
-use regex::bytes::Regex;
-
 use super::names;
 use super::views::MASK;
+use crate::catalogue::pattern::is_word;
 
 /// How far into a line a level is looked for, in bytes.
 pub const LEVEL_WITHIN: usize = 160;
@@ -98,34 +95,65 @@ pub fn failure_word(text: &[u8]) -> Option<std::ops::Range<usize>> {
     })
 }
 
-static STATUS: LazyLock<Regex> = LazyLock::new(|| {
-    let text = concat!(
-        r#"(?-u)(?:\bHTTP(?:/[0-9](?:\.[0-9])?"?)?|\bstatus(?: code)?[:=]?|->|=>|\bupstream|\banswered|Response Code:)\s*([1-5][0-9][0-9])\b"#,
-        r"|\b([45][0-9][0-9]) from\b",
-    );
-    Regex::new(text).expect("a constant that compiles")
-});
-
-/// `-> 401` is the shortest text with a status in it, in bytes.
-const STATUS_TEXT_MIN: usize = 5;
-
-fn holds_three_digits(text: &[u8]) -> bool {
-    let mut digits = 0;
-    text.iter().any(|b| {
-        digits = if b.is_ascii_digit() { digits + 1 } else { 0 };
-        digits == 3
-    })
+/// HTTP statuses that a text names as such: `HTTP/1.1" 401`, `status code: 401`, `-> 401`, `401 from`; the first 16.
+pub fn statuses(text: &[u8], out: &mut Vec<u16>) {
+    let mut at = 0;
+    let digits = std::iter::from_fn(|| {
+        // None of the three places up to a byte that is no digit begins three of them.
+        while !text.get(at + 2)?.is_ascii_digit() {
+            at += 3;
+        }
+        at += 1;
+        Some(at - 1)
+    });
+    out.extend(digits.filter_map(|at| named_status(text, at)).take(16));
 }
 
-/// HTTP statuses that a text names as such.
-pub fn statuses(text: &[u8], out: &mut Vec<u16>) {
-    if text.len() < STATUS_TEXT_MIN || !holds_three_digits(text) {
-        return;
+/// The status at `at`: three digits that no word character follows, with a word or arrow beside them.
+fn named_status(text: &[u8], at: usize) -> Option<u16> {
+    let &[hundreds @ b'1'..=b'5', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = &text[at..at + 3] else {
+        return None;
+    };
+    if is_word(text.get(at + 3).copied()) || !(is_behind_word(&text[..at]) || is_before_from(text, at)) {
+        return None;
     }
-    for found in STATUS.captures_iter(text).take(16) {
-        let digits = found.get(1).or_else(|| found.get(2)).map(|m| m.as_bytes());
-        out.extend(digits.and_then(|d| std::str::from_utf8(d).ok()?.parse::<u16>().ok()));
+    let digit = |b: u8| u16::from(b - b'0');
+    Some(100 * digit(hundreds) + 10 * digit(tens) + digit(ones))
+}
+
+/// A word or arrow behind which a status stands.
+fn is_behind_word(before: &[u8]) -> bool {
+    const WORDS: [&[u8]; 4] = [b"status", b"status code", b"upstream", b"answered"];
+    let blank = |b: &u8| b.is_ascii_whitespace() || *b == 0x0b;
+    let before = &before[..before.iter().rposition(|b| !blank(b)).map_or(0, |i| i + 1)];
+    let stands =
+        |text: &[u8], word: &[u8]| text.strip_suffix(word).is_some_and(|head| !is_word(head.last().copied()));
+    match before.last() {
+        Some(b'>') => before.ends_with(b"->") || before.ends_with(b"=>"),
+        Some(mark @ (b':' | b'=')) => {
+            let word = &before[..before.len() - 1];
+            WORDS[..2].iter().any(|w| stands(word, w)) || (*mark == b':' && word.ends_with(b"Response Code"))
+        }
+        Some(b's' | b'e' | b'm' | b'd') => WORDS.iter().any(|w| stands(before, w)),
+        Some(b'P' | b'"' | b'0'..=b'9') => {
+            let text = before.strip_suffix(b"\"").unwrap_or(before);
+            let version = text.iter().rev().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+            let (head, version) = text.split_at(text.len() - version);
+            match version {
+                [] => before.len() == text.len() && stands(head, b"HTTP"),
+                [b'0'..=b'9'] | [b'0'..=b'9', b'.', b'0'..=b'9'] => stands(head, b"HTTP/"),
+                _ => false,
+            }
+        }
+        _ => false,
     }
+}
+
+/// `401 from`
+fn is_before_from(text: &[u8], at: usize) -> bool {
+    matches!(text[at], b'4' | b'5')
+        && !is_word(at.checked_sub(1).map(|i| text[i]))
+        && text[at + 3..].strip_prefix(b" from").is_some_and(|rest| !is_word(rest.first().copied()))
 }
 
 /// The lines of `text` that hold the hit: one, unless a message goes over the end of a line.
@@ -223,6 +251,11 @@ fn is_separator(gap: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+    use regex::bytes::Regex;
+
     use super::*;
 
     #[test]
@@ -256,6 +289,34 @@ mod tests {
         let mut out = Vec::new();
         statuses(b"GET /x -> 401, status=403 took 500 ms; HTTP/1.1\" 302 17; 400 from upstream", &mut out);
         assert_eq!(out, [401, 403, 302, 400]);
+    }
+
+    /// What such texts are made of, one a bar.
+    const PARTS: &str = "HTTP|/|1|1.1|2|.|\"|status| code|:|=|->|=>|upstream|answered|Response Code| |\t|\x0b|401|503|200|640|9| from|x|_|-";
+
+    static RULE: LazyLock<Regex> = LazyLock::new(|| {
+        let text = concat!(
+            r#"(?-u)(?:\bHTTP(?:/[0-9](?:\.[0-9])?"?)?|\bstatus(?: code)?[:=]?|->|=>|\bupstream|\banswered|Response Code:)\s*([1-5][0-9][0-9])\b"#,
+            r"|\b([45][0-9][0-9]) from\b",
+        );
+        Regex::new(text).expect("a constant that compiles")
+    });
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 50 } else { 50_000 }))]
+
+        #[test]
+        fn statuses_are_those_of_the_rule_as_an_expression(
+            parts in prop::collection::vec(prop::sample::select(PARTS.split('|').collect::<Vec<_>>()), 1..9)
+        ) {
+            let text = parts.concat();
+            let digits = RULE.captures_iter(text.as_bytes()).filter_map(|c| c.get(1).or(c.get(2)));
+            let expected: Vec<&[u8]> = digits.map(|m| m.as_bytes()).collect();
+            let mut found = Vec::new();
+            statuses(text.as_bytes(), &mut found);
+            let found: Vec<String> = found.iter().map(u16::to_string).collect();
+            prop_assert_eq!(found.iter().map(|s| s.as_bytes()).collect::<Vec<_>>(), expected, "{}", text);
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Which bytes may stand where: windows sorted into eight buckets, so that few other texts fit any of them.
 //!
 //! Each window is represented by [`WIDTH`] bytes of it. A bucket allows a set of bytes at each position; windows that
-//! are alike share one, so its sets stay small. The choice is greedy over a sample of places in log text: a window goes
-//! where it lets the fewest more of them through. Same windows, same tables; the build is a part of each start.
+//! are alike share one, so its sets stay small. The choice is greedy over a sample of places in log text and the words
+//! that logs are full of: a window goes where it lets the fewest more of them through. Same windows, same tables; the
+//! build is a part of each start.
 
 use super::sample::SAMPLE;
+use super::window::COMMON;
 
 /// Bytes of a window that are looked at.
 pub const WIDTH: usize = 5;
@@ -13,8 +15,10 @@ const BUCKETS: usize = 8;
 const OPEN_BUCKETS: usize = 3;
 /// How often each window looks for a better place.
 const SWEEPS: usize = 2;
-/// Words of a set of sampled places.
-const WORDS: usize = 32;
+/// Words of a set of sampled places: about one place a byte of the sample.
+const WORDS: usize = 73;
+/// How often each common word stands in the sample besides.
+const COMMON_WEIGHT: usize = 2;
 type Spots = [u64; WORDS];
 
 /// What a table is indexed with.
@@ -134,10 +138,12 @@ impl Choice {
         let sets = WIDTH * shape.halves();
         let mut stands = vec![vec![[0; WORDS]; 128]; sets];
         let places = WORDS * 64;
+        let words = COMMON.iter().flat_map(|word| [*word, " "].repeat(COMMON_WEIGHT));
+        let sample: String = std::iter::once(SAMPLE).chain(words).collect();
         for place in 0..places {
-            let from = place * (SAMPLE.len() - WIDTH) / places;
+            let from = place * (sample.len() - WIDTH) / places;
             for (set, stands) in stands.iter_mut().enumerate() {
-                let byte = SAMPLE.as_bytes()[from + set / shape.halves()];
+                let byte = sample.as_bytes()[from + set / shape.halves()];
                 stands[shape.index(set % shape.halves(), byte)][place / 64] |= 1 << (place % 64);
             }
         }

@@ -42,9 +42,18 @@ impl Scanner {
         }
     }
 
-    /// Calls `hit(window, start)` for each window of a short text.
-    pub fn each(&self, text: &[u8], hit: impl FnMut(usize, usize)) {
-        self.automaton.each(text, hit);
+    /// Calls `hit(window, start)` for each window of a part of a record.
+    pub fn each(&self, text: &[u8], mut hit: impl FnMut(usize, usize)) {
+        // Records that are looked at are rare in most streams: the kernel's tables are in the cache, of the automaton's
+        // each step may be a wait for memory.
+        match &self.sieve {
+            Some(sieve) if text.len() >= KERNEL_BYTES_MIN => {
+                let mut found = Vec::new();
+                sieve.scan(&self.automaton, text, &mut found);
+                found.iter().for_each(|c| hit(c.window, c.start));
+            }
+            _ => self.automaton.each(text, hit),
+        }
     }
 }
 
@@ -57,6 +66,8 @@ impl Prefilter for Scanner {
     }
 }
 
+/// A text shorter than this is no work for a kernel.
+const KERNEL_BYTES_MIN: usize = 32;
 const LANES: usize = 8;
 
 pub struct Automaton {

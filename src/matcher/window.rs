@@ -19,7 +19,7 @@ const WINDOW_MAX: usize = 8;
 const WINDOW_MIN: usize = 4;
 
 /// Words that logs are full of: a window inside one of them is a poor one.
-const COMMON: &[&str] = &[
+pub(super) const COMMON: &[&str] = &[
     "access",
     "account",
     "application",
@@ -122,6 +122,9 @@ const COMMON: &[&str] = &[
     "while",
     "with",
 ];
+
+/// Those of them that nearly every line has, also where nothing went wrong.
+const EVERYDAY: &[&str] = &["http", "info", "level", "message", "post", "request", "status", "time", "user"];
 
 /// What a window leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,12 +276,17 @@ static COMMON_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 
 /// What sharing four letters with a common word costs.
 const COMMON_COST: f64 = 9.0;
+/// And with an everyday one: more than any other word does.
+const EVERYDAY_COST: f64 = 24.0;
 
 /// The rarest window of `text` and how common it is expected to be (natural logarithm).
 fn rarest(text: &[u8]) -> Option<(Range<usize>, f64)> {
     let longest = runs(text).map(|r| r.len()).max()?;
     let shortest = longest.min(WINDOW_MIN);
-    let common: Vec<Range<usize>> = COMMON_WORDS.find_overlapping_iter(text).map(|m| m.range()).collect();
+    let common: Vec<Common> = COMMON_WORDS
+        .find_overlapping_iter(text)
+        .map(|m| Common { range: m.range(), everyday: EVERYDAY.contains(&COMMON[m.pattern().as_usize()]) })
+        .collect();
     runs(text)
         .filter(|run| run.len() >= shortest)
         .flat_map(|run| {
@@ -289,12 +297,18 @@ fn rarest(text: &[u8]) -> Option<(Range<usize>, f64)> {
         .min_by(|a, b| a.1.total_cmp(&b.1))
 }
 
+/// A common word in a text.
+struct Common {
+    range: Range<usize>,
+    everyday: bool,
+}
+
 /// Sum of log frequencies of the bytes, with a surcharge for what it shares with a common word.
-fn commonness(text: &[u8], window: &Range<usize>, common: &[Range<usize>]) -> f64 {
+fn commonness(text: &[u8], window: &Range<usize>, common: &[Common]) -> f64 {
     let bytes: f64 = text[window.clone()].iter().map(|b| frequency(*b)).sum();
     let shared = |word: &Range<usize>| window.end.min(word.end).saturating_sub(window.start.max(word.start));
-    let is_common = common.iter().any(|word| shared(word) >= WINDOW_MIN.min(word.len()));
-    if is_common { bytes + COMMON_COST } else { bytes }
+    let within = common.iter().filter(|c| shared(&c.range) >= WINDOW_MIN.min(c.range.len()));
+    bytes + within.map(|c| if c.everyday { EVERYDAY_COST } else { COMMON_COST }).fold(0.0, f64::max)
 }
 
 /// About how often a byte stands in log text (natural logarithm).
