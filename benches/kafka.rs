@@ -4,7 +4,8 @@
 //! `cargo bench --bench kafka -- [PAIRS] [WORD]` (default 10 pairs, all rows; some minutes each) fills topics and lets each
 //! reader drain them in turn, each in a process of its own, from its first record to its last. A pair is one run of the
 //! bare consumer and one of the other, one right after the other; the ratio is the median over the pairs: single pairs of
-//! one program against itself ran from 0.5 to 1.8. Beside it the processor time of the thread that handles messages.
+//! one program against itself ran from 0.5 to 1.8. Beside it the processor time of the threads that handle messages, and
+//! of the whole process with the client library's own threads.
 //! `cargo test --bench kafka` reads a small topic once with each and asserts that all have counted the same.
 //!
 //! Wants Java and Kafka's jars (`FAULTLINE_KAFKA_LIB`, see tests/kafka.sh), or `FAULTLINE_BENCH_BROKERS=host:port` of
@@ -55,9 +56,10 @@ struct Row {
     messages: u64,
 }
 
-const ROWS: [Row; 9] = [
+const ROWS: [Row; 10] = [
     Row::new("200B", 200, 2_000_000),
     Row::new("1KB", 1_000, 800_000),
+    Row::new("4KB", 4_000, 200_000),
     Row { codec: "lz4", ..Row::new("200B-lz4", 200, 2_000_000) },
     Row { codec: "zstd", ..Row::new("200B-zstd", 200, 2_000_000) },
     Row { lines_per_message: 300, ..Row::new("newline-60KB", 200, 8_000) },
@@ -99,6 +101,8 @@ struct Run {
     seconds: f64,
     /// Of the thread that handles messages, with its share of the client library.
     thread_ns: f64,
+    /// Of all threads of the process.
+    process_ns: f64,
     messages: u64,
     bytes: u64,
     /// Errors of providers that were found.
@@ -129,9 +133,9 @@ fn main() {
         return counts_agree(&brokers);
     }
     println!(
-        "| topic | codec | messages | bare, messages/s | faultline, messages/s | faultline / bare | message by message / bare | thread ns a message: bare, faultline |"
+        "| topic | codec | messages | bare, messages/s | faultline, messages/s | faultline / bare | message by message / bare | thread, ns a message: bare, faultline | process, ns a message: bare, faultline |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for row in ROWS.iter().filter(|row| wanted.is_none_or(|word| row.name.contains(word.as_str()))) {
         compare(&brokers, row, pairs);
     }
@@ -168,14 +172,16 @@ fn compare(brokers: &str, row: &Row, pairs: usize) {
     }
     let speed =
         |runs: &[Run]| median(runs.iter().map(|run| run.messages as f64 / run.seconds / 1e6).collect());
-    let thread = |runs: &[Run]| median(runs.iter().map(|run| run.thread_ns / run.messages as f64).collect());
+    let each = |runs: &[Run], ns: fn(&Run) -> f64| {
+        median(runs.iter().map(|run| ns(run) / run.messages as f64).collect())
+    };
     let spread = |ratios: &[f64]| {
         let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
         let most = ratios.iter().copied().fold(0.0, f64::max);
         format!("{:.2} [{least:.2} .. {most:.2}]", median(ratios.to_vec()))
     };
     println!(
-        "| {} | {} | {} | {:.2} M | {:.2} M | {} | {} | {:.0}, {:.0} |",
+        "| {} | {} | {} | {:.2} M | {:.2} M | {} | {} | {:.0}, {:.0} | {:.0}, {:.0} |",
         row.name,
         row.codec,
         row.messages,
@@ -183,8 +189,10 @@ fn compare(brokers: &str, row: &Row, pairs: usize) {
         speed(&ours),
         spread(&ratios[0]),
         spread(&ratios[1]),
-        thread(&bare),
-        thread(&ours),
+        each(&bare, |run| run.thread_ns),
+        each(&ours, |run| run.thread_ns),
+        each(&bare, |run| run.process_ns),
+        each(&ours, |run| run.process_ns),
     );
 }
 
@@ -255,16 +263,17 @@ fn run(brokers: &str, topic: &str, row: &Row, reader: Reader) -> Run {
     let text = String::from_utf8(output.stdout).unwrap();
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     assert!(
-        output.status.success() && numbers.len() == 5,
+        output.status.success() && numbers.len() == 6,
         "{text}{}",
         String::from_utf8_lossy(&output.stderr)
     );
     Run {
         seconds: numbers[0],
         thread_ns: numbers[1],
-        messages: numbers[2] as u64,
-        bytes: numbers[3] as u64,
-        hits: numbers[4] as u64,
+        process_ns: numbers[2],
+        messages: numbers[3] as u64,
+        bytes: numbers[4] as u64,
+        hits: numbers[5] as u64,
     }
 }
 
@@ -276,7 +285,8 @@ fn read_one(arguments: &[String]) {
         "each" => each(brokers, topic, messages),
         _ => ours(brokers, topic, messages, consumers.parse().unwrap(), lines),
     };
-    println!("{} {} {} {} {}", run.seconds, run.thread_ns, run.messages, run.bytes, run.hits);
+    let Run { seconds, thread_ns, process_ns, messages, bytes, hits } = run;
+    println!("{seconds} {thread_ns} {process_ns} {messages} {bytes} {hits}");
 }
 
 fn group() -> String {
@@ -294,27 +304,62 @@ fn consumer(brokers: &str, topic: &str) -> BaseConsumer {
     consumer
 }
 
-/// Processor time of this thread. Nanoseconds.
+/// Where a run was at a moment.
+struct Mark {
+    at: Instant,
+    threads: Vec<String>,
+    process: Vec<String>,
+    thread_ns: f64,
+    process_ns: f64,
+}
+
+impl Mark {
+    /// Now; `threads` are those that handle messages.
+    fn now(threads: Vec<String>) -> Mark {
+        let process = threads_of(|_| true);
+        let (thread_ns, process_ns) = (time_of(&threads), time_of(&process));
+        Mark { at: Instant::now(), threads, process, thread_ns, process_ns }
+    }
+
+    fn this_thread() -> Mark {
+        Mark::now(vec!["/proc/thread-self/schedstat".to_owned()])
+    }
+
+    /// The times of a run since.
+    fn elapsed(&self) -> Run {
+        Run {
+            seconds: self.at.elapsed().as_secs_f64(),
+            thread_ns: time_of(&self.threads) - self.thread_ns,
+            process_ns: time_of(&self.process) - self.process_ns,
+            ..Run::default()
+        }
+    }
+}
+
+fn time_of(threads: &[String]) -> f64 {
+    threads.iter().map(|path| thread_time(path)).sum()
+}
+
+/// Processor time of a thread. Nanoseconds.
 fn thread_time(path: &str) -> f64 {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(0.0)
 }
 
-const THIS_THREAD: &str = "/proc/thread-self/schedstat";
-
 fn bare(brokers: &str, topic: &str, messages: u64) -> Run {
     let consumer = consumer(brokers, topic);
     let mut run = Run::default();
-    let (mut begun, mut before) = (Instant::now(), 0.0);
+    let mut begun = Mark::this_thread();
     while run.messages < messages {
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
         if run.messages == 0 {
-            (begun, before) = (Instant::now(), thread_time(THIS_THREAD));
+            begun = Mark::this_thread();
         }
         run.messages += 1;
         run.bytes += message.payload_len() as u64;
     }
-    Run { seconds: begun.elapsed().as_secs_f64(), thread_ns: thread_time(THIS_THREAD) - before, ..run }
+    let Run { messages, bytes, .. } = run;
+    Run { messages, bytes, ..begun.elapsed() }
 }
 
 fn engine() -> Arc<Engine> {
@@ -327,11 +372,11 @@ fn each(brokers: &str, topic: &str, messages: u64) -> Run {
     let consumer = consumer(brokers, topic);
     let mut pipeline = Pipeline::new(engine(), Options { join: Join::Lines, ..Options::new("bench".into()) });
     let mut run = Run::default();
-    let (mut begun, mut before) = (Instant::now(), 0.0);
+    let mut begun = Mark::this_thread();
     while run.messages < messages {
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
         if run.messages == 0 {
-            (begun, before) = (Instant::now(), thread_time(THIS_THREAD));
+            begun = Mark::this_thread();
         }
         let message = message.detach();
         let text = String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned();
@@ -343,9 +388,9 @@ fn each(brokers: &str, topic: &str, messages: u64) -> Run {
         run.messages += 1;
         run.bytes += text.len() as u64;
     }
-    let (seconds, thread_ns) = (begun.elapsed().as_secs_f64(), thread_time(THIS_THREAD) - before);
+    let times = begun.elapsed();
     let hits = pipeline.take_delta().errors.iter().map(|(_, seen)| seen.count).sum();
-    Run { seconds, thread_ns, hits, ..run }
+    Run { messages: run.messages, bytes: run.bytes, hits, ..times }
 }
 
 /// The consumers of the daemon, all of them, with its ledger in memory.
@@ -379,27 +424,29 @@ fn ours(brokers: &str, topic: &str, messages: u64, consumers: u16, lines: u64) -
         while sum(|figures| figures.records) == 0 {
             thread::sleep(Duration::from_micros(100));
         }
-        let begun = Instant::now();
-        let threads = threads_named("kafka-");
-        let time = || threads.iter().map(|path| thread_time(path)).sum::<f64>();
-        let before = time();
+        let begun = Mark::now(threads_of(is_consumer));
         while sum(|figures| figures.records) < messages {
             thread::sleep(Duration::from_micros(500));
         }
-        let (seconds, thread_ns) = (begun.elapsed().as_secs_f64(), time() - before);
+        let times = begun.elapsed();
         let bytes = sum(|figures| figures.bytes);
         stop.ask();
         reading.join().unwrap();
         let hits = shared.ledger().totals().errors;
-        Run { seconds, thread_ns, messages, bytes, hits }
+        Run { messages, bytes, hits, ..times }
     })
 }
 
-/// What the kernel says of the threads of this process with such a name.
-fn threads_named(name: &str) -> Vec<String> {
+/// What the kernel says of the times of those threads of this process whose names are `wanted`.
+fn threads_of(wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
     let named = tasks.filter(|task| {
-        std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.starts_with(name))
+        std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| wanted(comm.trim_end()))
     });
     named.map(|task| task.path().join("schedstat").display().to_string()).collect()
+}
+
+/// `kafka-0`
+fn is_consumer(name: &str) -> bool {
+    name.strip_prefix("kafka-").is_some_and(|number| number.parse::<u16>().is_ok())
 }

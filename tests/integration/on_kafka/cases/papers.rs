@@ -312,3 +312,87 @@ fn a_broker_with_a_certificate_for_elsewhere_is_read_by_who_does_not_mind() {
     careless.counted(&noted.counts());
     assert_eq!(careful.sheet().sum("faultline_lines_total", ""), 0);
 }
+
+#[test]
+fn a_broker_whose_certificate_has_expired_is_not_read_until_it_has_another() {
+    let test = "a_broker_whose_certificate_has_expired_is_not_read_until_it_has_another";
+    let options = Options { security: Security::Listeners("outdated"), ..Options::default() };
+    let Some(kafka) = Cluster::start(test, 1, &options) else { return };
+    let (topic, noted) = written(&kafka, "outdated");
+    may_read(&kafka, "User:CN=client", &topic, &topic);
+    let ground = Ground::new();
+    let papers = certified(&kafka, "ca", Some("client"));
+    let daemon = ground.start(&source(&kafka, Listener::Mtls, &topic, &topic, &papers));
+    daemon.wait_for_reason(&["certificate verify failed", "has expired"]);
+    let tls = kafka.tls.as_ref().expect("it is a secure one");
+    std::fs::copy(tls.key_store("broker"), tls.path("outdated", "pem")).unwrap();
+    kafka.kill(1);
+    kafka.start_node(1);
+    daemon.counted(&noted.counts());
+    daemon.wait_until_ready();
+}
+
+/// A token server: gives this token to who knows the secret. Ends with the process.
+#[cfg(feature = "oidc")]
+fn token_server(secret: &'static str, token: String) -> u16 {
+    use std::io::{BufRead, BufReader, Read, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // What stands in `Authorization: Basic`.
+    let known = crate::kafka::client::base64_url(format!("faultline:{secret}").as_bytes());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let (mut head, mut line, mut length) = (String::new(), String::new(), 0);
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                head.push_str(&line);
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            assert!(head.starts_with("POST /token ") && body.starts_with(b"grant_type=client_credentials"));
+            let (status, answer) = match head.contains(&known) {
+                true => (
+                    "200 OK",
+                    format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":3600}}"#),
+                ),
+                false => ("401 Unauthorized", r#"{"error":"invalid_client"}"#.to_owned()),
+            };
+            let length = answer.len();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{answer}"
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    port
+}
+
+#[cfg(feature = "oidc")]
+#[test]
+fn a_token_of_a_token_server_opens_and_its_refusal_is_told_without_the_secret() {
+    let test = "a_token_of_a_token_server_opens_and_its_refusal_is_told_without_the_secret";
+    let Some(kafka) = shared(test) else { return };
+    let (topic, noted) = written(kafka, "token-server");
+    may_read(kafka, "User:alice", &topic, &topic);
+    // Ten seconds: it is fetched again while we look.
+    let port = token_server("canary-good", unsecured_token("alice", 10));
+    let fetched = |secret: &str| {
+        let oidc = format!(
+            "{{client_id: faultline, client_secret: {secret}, token_url: 'http://127.0.0.1:{port}/token'}}"
+        );
+        format!("security: {{protocol: sasl_plaintext, sasl: {{mechanism: OAUTHBEARER, oidc: {oidc}}}}}")
+    };
+    let (ground, other) = (Ground::new(), Ground::new());
+    let refused = other.start(&source(kafka, Listener::Sasl, &topic, &topic, &fetched("canary-bad")));
+    refused.wait_for_reason(&["token"]);
+    refused.assert_tells_none_of(&["canary-bad"]);
+    let daemon = ground.start(&source(kafka, Listener::Sasl, &topic, &topic, &fetched("canary-good")));
+    daemon.counted(&noted.counts());
+    daemon.wait_until_ready();
+    daemon.assert_tells_none_of(&["canary-good"]);
+}
