@@ -20,6 +20,7 @@ mod kafka;
 #[path = "../tests/integration/tools.rs"]
 mod tools;
 
+use std::io::{Read as _, Write as _};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
@@ -56,7 +57,7 @@ struct Row {
     messages: u64,
 }
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     Row::new("200B", 200, 2_000_000),
     Row::new("1KB", 1_000, 800_000),
     Row::new("4KB", 4_000, 200_000),
@@ -64,6 +65,7 @@ const ROWS: [Row; 10] = [
     Row { codec: "zstd", ..Row::new("200B-zstd", 200, 2_000_000) },
     Row { lines_per_message: 300, ..Row::new("newline-60KB", 200, 8_000) },
     Row { partitions: 1, ..Row::new("scale-1x1", 200, 2_000_000) },
+    Row { partitions: 256, ..Row::new("scale-256x1", 200, 2_000_000) },
     Row { partitions: 2, consumers: 2, ..Row::new("scale-2x2", 200, 2_000_000) },
     Row { partitions: 4, consumers: 2, ..Row::new("scale-4x2", 200, 2_000_000) },
     Row { partitions: 4, consumers: 4, ..Row::new("scale-4x4", 200, 2_000_000) },
@@ -83,6 +85,8 @@ enum Reader {
     /// `BaseConsumer::poll`, each message detached, copied to a string and judged by itself.
     Each,
     Faultline,
+    /// The same lines out of a file, by the same pipeline: what rows of many lines a message are beside.
+    File,
 }
 
 impl Reader {
@@ -91,6 +95,7 @@ impl Reader {
             Reader::Bare => "bare",
             Reader::Each => "each",
             Reader::Faultline => "faultline",
+            Reader::File => "file",
         }
     }
 }
@@ -194,6 +199,28 @@ fn compare(brokers: &str, row: &Row, pairs: usize) {
         each(&bare, |run| run.process_ns),
         each(&ours, |run| run.process_ns),
     );
+    if row.lines_per_message > 1 {
+        beside_file(row, pairs, &ours);
+    }
+}
+
+/// How long the thread of Kafka was at a byte, beside a thread that has the same lines from a file.
+fn beside_file(row: &Row, pairs: usize, ours: &[Run]) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let mut line = 0;
+    for _ in 0..row.messages {
+        writeln!(file, "{}", payload(row, &mut line)).unwrap();
+    }
+    let path = file.path().to_str().unwrap();
+    let files: Vec<Run> = (0..pairs).map(|_| run("", path, row, Reader::File)).collect();
+    assert_eq!(files[0].hits, ours[0].hits, "the same lines");
+    let byte = |runs: &[Run]| median(runs.iter().map(|run| run.thread_ns / run.bytes as f64).collect());
+    println!(
+        "{}: the thread took {:.2} ns a byte; with the same lines from a file, read included, {:.2}",
+        row.name,
+        byte(ours),
+        byte(&files)
+    );
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -202,7 +229,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
 }
 
-/// A new topic with the row's messages; one line in a hundred holds a code.
+/// A new topic with the row's messages.
 fn fill(brokers: &str, row: &Row) -> String {
     let topic = format!("bench-{}-{}", row.name, std::process::id());
     let admin: rdkafka::admin::AdminClient<_> = client(brokers).create().unwrap();
@@ -216,26 +243,7 @@ fn fill(brokers: &str, row: &Row) -> String {
     let producer: ThreadedProducer<rdkafka::producer::DefaultProducerContext> = config.create().unwrap();
     let mut line = 0_u64;
     for message in 0..row.messages {
-        let mut payload = String::new();
-        for _ in 0..row.lines_per_message {
-            if !payload.is_empty() {
-                payload.push('\n');
-            }
-            let begin = payload.len();
-            payload.push_str(&match line % 100 {
-                0 => format!(
-                    "2026-11-21T10:00:00.000Z ERROR okta errorCode=E0000011 seq={line} tenant=t{} ",
-                    line % 7
-                ),
-                _ => format!("2026-11-21T10:00:00.000Z INFO request {line} handled in {} ms ", line % 977),
-            });
-            while payload.len() - begin < row.line_bytes {
-                let fill = format!("field{}=value{} ", payload.len() % 13, line.wrapping_mul(7919) % 100_003);
-                payload.push_str(&fill);
-            }
-            payload.truncate(begin + row.line_bytes);
-            line += 1;
-        }
+        let payload = payload(row, &mut line);
         let partition = i32::try_from(message % row.partitions as u64).unwrap();
         let mut record: BaseRecord<'_, (), String> =
             BaseRecord::to(&topic).partition(partition).payload(&payload);
@@ -246,6 +254,31 @@ fn fill(brokers: &str, row: &Row) -> String {
     }
     producer.flush(Timeout::Never).unwrap();
     topic
+}
+
+/// The lines of a message, of which one in a hundred holds a code; `line` counts them.
+fn payload(row: &Row, line: &mut u64) -> String {
+    let mut payload = String::new();
+    for _ in 0..row.lines_per_message {
+        if !payload.is_empty() {
+            payload.push('\n');
+        }
+        let begin = payload.len();
+        payload.push_str(&match *line % 100 {
+            0 => {
+                let tenant = *line % 7;
+                format!("2026-11-21T10:00:00.000Z ERROR okta errorCode=E0000011 seq={line} tenant=t{tenant} ")
+            }
+            _ => format!("2026-11-21T10:00:00.000Z INFO request {line} handled in {} ms ", *line % 977),
+        });
+        while payload.len() - begin < row.line_bytes {
+            let fill = format!("field{}=value{} ", payload.len() % 13, line.wrapping_mul(7919) % 100_003);
+            payload.push_str(&fill);
+        }
+        payload.truncate(begin + row.line_bytes);
+        *line += 1;
+    }
+    payload
 }
 
 fn client(brokers: &str) -> ClientConfig {
@@ -282,6 +315,7 @@ fn read_one(arguments: &[String]) {
     let (messages, lines) = (messages.parse().unwrap(), lines.parse::<u64>().unwrap());
     let run = match reader.as_str() {
         "bare" => bare(brokers, topic, messages),
+        "file" => file(topic, messages),
         "each" => each(brokers, topic, messages),
         _ => ours(brokers, topic, messages, consumers.parse().unwrap(), lines),
     };
@@ -391,6 +425,26 @@ fn each(brokers: &str, topic: &str, messages: u64) -> Run {
     let times = begun.elapsed();
     let hits = pipeline.take_delta().errors.iter().map(|(_, seen)| seen.count).sum();
     Run { messages: run.messages, bytes: run.bytes, hits, ..times }
+}
+
+/// `path` stands in the place of a topic.
+fn file(path: &str, messages: u64) -> Run {
+    let mut pipeline = Pipeline::new(engine(), Options::new("bench".into()));
+    let (mut stream, mut block, mut bytes) = (pipeline.stream(), vec![0; 256 << 10], 0);
+    let mut file = std::fs::File::open(path).unwrap();
+    let begun = Mark::this_thread();
+    loop {
+        let read = file.read(&mut block).unwrap();
+        if read == 0 {
+            break;
+        }
+        pipeline.push(&mut stream, &block[..read], Some(Millis(0)), &mut Ignore);
+        bytes += read as u64;
+    }
+    pipeline.flush(&mut stream, Some(Millis(0)), &mut Ignore);
+    let times = begun.elapsed();
+    let hits = pipeline.take_delta().errors.iter().map(|(_, seen)| seen.count).sum();
+    Run { messages, bytes, hits, ..times }
 }
 
 /// The consumers of the daemon, all of them, with its ledger in memory.

@@ -173,6 +173,11 @@ FAULTLINE_FUZZ_FILES="${FAULTLINE_FUZZ_FILES:-300000}" \
     step "fuzz of files" cargo test --locked --test integration -- --nocapture fuzz_files::
 step "proofs" cargo test --locked --test integration -- --ignored --nocapture --test-threads 1 --skip on_kafka:: proofs::
 step "kafka" cargo test --locked --test integration -- --ignored --nocapture --test-threads 1 on_kafka::
+if tool cmake cmake; then
+    step "feature oidc" cargo test --locked --features oidc --test integration -- on_kafka::cases::papers::a_token_of
+else
+    skip "feature oidc" "cmake is missing"
+fi
 step "rotations" cargo test --locked --bench rotation
 step "benchmark counts" cargo test --locked --bench pipeline --bench exposition --bench kafka
 

@@ -280,8 +280,20 @@ fn holds_logger(value: &[u8], logger: &str) -> bool {
     value.len() >= logger.len() && memmem::find_iter(value, logger.as_bytes()).any(free)
 }
 
+/// One look each: every byte of a record that is judged is asked for.
+const IDENTIFIER: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'$' | b'-' | b'@');
+        byte += 1;
+    }
+    table
+};
+
 fn is_identifier(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'$' | b'-' | b'@')
+    IDENTIFIER[usize::from(byte)]
 }
 
 /// Identifier bytes, with `::` between them.

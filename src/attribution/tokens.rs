@@ -121,7 +121,8 @@ impl<T: Trace> Finder<T> {
         found: &[Found],
     ) {
         for syntax in &reading.catalogue.syntaxes {
-            if place.parameter || !reading.meets(syntax.needs, syntax.provider) {
+            let may_hold = || text.iter().any(|b| syntax.begins[usize::from(*b)]);
+            if place.parameter || !reading.meets(syntax.needs, syntax.provider) || !may_hold() {
                 continue;
             }
             for code in syntax.regex.find_iter(text).take(64) {

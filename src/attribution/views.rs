@@ -118,6 +118,7 @@ pub struct Views {
 pub(super) struct Place {
     pub parent: Option<NodeId>,
     pub key: Span,
+    pub name: FieldName,
     pub at: usize,
     pub depth: usize,
     pub cut: bool,
@@ -196,9 +197,8 @@ impl Views {
         Span { start, end: self.bytes.len() }
     }
 
-    fn node(&mut self, parent: Option<NodeId>, key: Span, at: usize, kind: Kind) -> NodeId {
+    fn node(&mut self, parent: Option<NodeId>, key: Span, name: FieldName, at: usize, kind: Kind) -> NodeId {
         let id = self.nodes.len();
-        let name = names::field(self.slice(key));
         self.nodes.push(Node { parent, at, key, name, kind, kids: Vec::new() });
         if let Some(parent) = parent {
             self.nodes[parent].kids.push(id);
@@ -207,7 +207,8 @@ impl Views {
     }
 
     pub(super) fn object(&mut self, parent: Option<NodeId>, key: Span, at: usize, format: Format) -> NodeId {
-        self.node(parent, key, at, Kind::Object(Object { format, fields: Vec::new(), url: None }))
+        let name = names::field(self.slice(key));
+        self.node(parent, key, name, at, Kind::Object(Object { format, fields: Vec::new(), url: None }))
     }
 
     pub(super) fn field(&mut self, object: NodeId, key: &[u8], value: Option<&[u8]>, listed: bool) -> Span {
@@ -226,14 +227,16 @@ impl Views {
             return;
         }
         let key = self.field(object, key, Some(value), place.listed);
+        let mut name = FieldName::default();
         if let Kind::Object(o) = &mut self.nodes[object].kind {
             let field = o.fields.last_mut().expect("just pushed");
             (field.cut, field.at) = (place.cut, place.at);
+            name = field.name;
         }
         if !value.is_empty() {
             let decoded = super::links::encoded_url(value);
             let value = decoded.as_deref().unwrap_or(value);
-            self.text(value, Place { parent: Some(object), key, ..place });
+            self.text(value, Place { parent: Some(object), key, name, ..place });
         }
     }
 
@@ -242,6 +245,7 @@ impl Views {
         let id = self.node(
             place.parent,
             place.key,
+            place.name,
             place.at,
             Kind::Text(Text { cut: place.cut, listed: place.listed, ..Text::default() }),
         );

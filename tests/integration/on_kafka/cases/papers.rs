@@ -332,15 +332,18 @@ fn a_broker_whose_certificate_has_expired_is_not_read_until_it_has_another() {
     daemon.wait_until_ready();
 }
 
-/// A token server: gives this token to who knows the secret. Ends with the process.
+/// A token server on this port: gives tokens of ten seconds to who knows the secret, and counts them. Ends with the process.
 #[cfg(feature = "oidc")]
-fn token_server(secret: &'static str, token: String) -> u16 {
+fn token_server(secret: &'static str) -> (u16, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
     use std::io::{BufRead, BufReader, Read, Write};
+    use std::sync::atomic::Ordering;
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     // What stands in `Authorization: Basic`.
     let known = crate::kafka::client::base64_url(format!("faultline:{secret}").as_bytes());
+    let given = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = given.clone();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let (mut head, mut line, mut length) = (String::new(), String::new(), 0);
@@ -356,10 +359,14 @@ fn token_server(secret: &'static str, token: String) -> u16 {
             reader.read_exact(&mut body).unwrap();
             assert!(head.starts_with("POST /token ") && body.starts_with(b"grant_type=client_credentials"));
             let (status, answer) = match head.contains(&known) {
-                true => (
-                    "200 OK",
-                    format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":3600}}"#),
-                ),
+                true => {
+                    counter.fetch_add(1, Ordering::SeqCst);
+                    let token = unsecured_token("alice", 10);
+                    (
+                        "200 OK",
+                        format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":10}}"#),
+                    )
+                }
                 false => ("401 Unauthorized", r#"{"error":"invalid_client"}"#.to_owned()),
             };
             let length = answer.len();
@@ -369,7 +376,7 @@ fn token_server(secret: &'static str, token: String) -> u16 {
             let _ = stream.write_all(answer.as_bytes());
         }
     });
-    port
+    (port, given)
 }
 
 #[cfg(feature = "oidc")]
@@ -377,10 +384,11 @@ fn token_server(secret: &'static str, token: String) -> u16 {
 fn a_token_of_a_token_server_opens_and_its_refusal_is_told_without_the_secret() {
     let test = "a_token_of_a_token_server_opens_and_its_refusal_is_told_without_the_secret";
     let Some(kafka) = shared(test) else { return };
-    let (topic, noted) = written(kafka, "token-server");
+    let topic = kafka.topic("token-server", 1);
+    let mut producer = Producer::new(&kafka.client(Listener::Plain), &topic, 1, Shape::default());
+    producer.write(50);
     may_read(kafka, "User:alice", &topic, &topic);
-    // Ten seconds: it is fetched again while we look.
-    let port = token_server("canary-good", unsecured_token("alice", 10));
+    let (port, given) = token_server("canary-good");
     let fetched = |secret: &str| {
         let oidc = format!(
             "{{client_id: faultline, client_secret: {secret}, token_url: 'http://127.0.0.1:{port}/token'}}"
@@ -392,7 +400,10 @@ fn a_token_of_a_token_server_opens_and_its_refusal_is_told_without_the_secret() 
     refused.wait_for_reason(&["token"]);
     refused.assert_tells_none_of(&["canary-bad"]);
     let daemon = ground.start(&source(kafka, Listener::Sasl, &topic, &topic, &fetched("canary-good")));
-    daemon.counted(&noted.counts());
+    daemon.counted(&producer.noted().counts());
     daemon.wait_until_ready();
+    daemon.wait("the token is fetched again", |_| given.load(std::sync::atomic::Ordering::SeqCst) >= 3);
+    producer.write(50);
+    daemon.counted(&producer.noted().counts());
     daemon.assert_tells_none_of(&["canary-good"]);
 }
