@@ -273,7 +273,7 @@ fn main() {
     let (_, counted) = theirs();
     let found: serde_json::Value = serde_json::from_str(&found).expect("scan prints JSON");
     println!(
-        "{mib} MiB, {errors} error lines; rg counts {} lines; scan says {}",
+        "{mib} MiB, {errors} error lines; rg counts {} of them; scan read {} lines",
         counted.trim(),
         found["lines"]
     );
