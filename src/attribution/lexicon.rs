@@ -4,6 +4,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::compile::ProviderId;
+use crate::matcher::first_bytes;
 
 /// Built once for a catalogue.
 pub struct Lexicon {
@@ -17,6 +18,8 @@ pub struct Lexicon {
     /// Lower-case first letters of the names.
     initials: [bool; 256],
     pub loggers: Vec<(String, Option<ProviderId>)>,
+    /// Of each syntax of the catalogue, the bytes that a code may begin with.
+    pub first_bytes: Vec<[bool; 256]>,
 }
 
 /// A host of a known domain.
@@ -55,7 +58,8 @@ impl Lexicon {
             names.iter().map(|(n, _)| &n[..n.len().min(3)]).chain(loggers.iter().map(|(l, _)| l.as_bytes()));
         let beginnings =
             AhoCorasick::builder().ascii_case_insensitive(true).build(texts).expect("a few short texts");
-        Lexicon { hosts, host_owners, names, beginnings, initials, loggers }
+        let first_bytes = catalogue.syntaxes.iter().map(|syntax| first_bytes(&syntax.source)).collect();
+        Lexicon { hosts, host_owners, names, beginnings, initials, loggers, first_bytes }
     }
 
     /// Whether a name or logger may stand in `text`, whole or in parts; most texts hold none.

@@ -29,6 +29,7 @@ mod tokens;
 mod trace;
 mod views;
 mod wording;
+mod written;
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::compile::ProviderId;

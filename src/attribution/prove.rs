@@ -6,12 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use super::evidence::{self, Evidence, Strength};
+use super::evidence::{Evidence, Strength};
 use super::hits::Hit;
 use super::names::Field as Name;
 use super::reading::Reading;
 use super::settle::unique_words;
 use super::views::{Format, NodeId};
+use super::written::{joined_after, joined_before};
 use crate::catalogue::compile::{Class, ProviderId};
 use crate::catalogue::schema::Needs;
 
@@ -215,8 +216,8 @@ impl Reading<'_> {
                 || glued(whole.get(end))
                 || super::position::is_named(&text[..start]);
             let others = |names: &[ProviderId]| {
-                evidence::joined_before(self.lexicon, &text[..start], names)
-                    || evidence::joined_after(self.lexicon, &whole[end..], names)
+                joined_before(self.lexicon, &text[..start], names)
+                    || joined_after(self.lexicon, &whole[end..], names)
             };
             if !names.is_empty() && hidden && others(&names) {
                 return Some((start, Vec::new()));

@@ -120,8 +120,8 @@ impl<T: Trace> Finder<T> {
         text: &[u8],
         found: &[Found],
     ) {
-        for syntax in &reading.catalogue.syntaxes {
-            let may_hold = || text.iter().any(|b| syntax.begins[usize::from(*b)]);
+        for (syntax, first) in reading.catalogue.syntaxes.iter().zip(&reading.lexicon.first_bytes) {
+            let may_hold = || text.iter().any(|b| first[usize::from(*b)]);
             if place.parameter || !reading.meets(syntax.needs, syntax.provider) || !may_hold() {
                 continue;
             }

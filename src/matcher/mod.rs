@@ -17,6 +17,7 @@ mod spelling;
 mod tests;
 
 pub use prefilter::{Candidate, Prefilter};
+pub use window::first_bytes;
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::compile::{Kind, LiteralId};

@@ -345,6 +345,20 @@ fn code_prefixes(syntax: &str) -> Vec<Box<[u8]>> {
         .collect()
 }
 
+/// The bytes that a match of `expression` may begin with; all of them where that is not told.
+pub fn first_bytes(expression: &str) -> [bool; 256] {
+    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
+    let hir = parser.parse(expression).expect("checked when loaded");
+    let mut extractor = regex_syntax::hir::literal::Extractor::new();
+    let first = extractor.limit_class(256).limit_literal_len(1).limit_total(256).extract(&hir);
+    let mut begins = [true; 256];
+    if let Some(first) = first.literals().filter(|all| all.iter().all(|one| !one.as_bytes().is_empty())) {
+        begins = [false; 256];
+        first.iter().for_each(|one| begins[usize::from(one.as_bytes()[0])] = true);
+    }
+    begins
+}
+
 /// A text without plain bytes as JSON, URLs and forms write it.
 fn spellings(text: &[u8]) -> Vec<Box<[u8]>> {
     let utf8 = String::from_utf8_lossy(text);
@@ -365,4 +379,23 @@ fn spellings(text: &[u8]) -> Vec<Box<[u8]>> {
     all.sort();
     all.dedup();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_bytes;
+
+    #[test]
+    fn the_first_bytes_of_an_expression_are_those_of_its_matches() {
+        let of = |expression: &str| -> String {
+            let begins = first_bytes(expression);
+            (0..=127_u8).filter(|byte| begins[usize::from(*byte)]).map(char::from).collect()
+        };
+        assert_eq!(of(r"E[0-9]{7}"), "E");
+        assert_eq!(of(r"(?:510|402)-[0-9]+|MDRM-\d+"), "45M");
+        assert_eq!(of(r"(?i:x)[a-c]"), "Xx");
+        for any in [r"a*b*", r".x", r""] {
+            assert_eq!(of(any).len(), if any == ".x" { 127 } else { 128 }, "{any}");
+        }
+    }
 }

@@ -202,8 +202,6 @@ pub struct Syntax {
     pub provider: ProviderId,
     /// Matches the whole code; boundaries are the engine's.
     pub regex: regex::bytes::Regex,
-    /// The bytes that a code may begin with.
-    pub begins: Box<[bool; 256]>,
     pub source: String,
     pub needs: Needs,
 }
