@@ -326,12 +326,7 @@ fn frequency(byte: u8) -> f64 {
 
 /// What every code of a syntax begins with, four bytes each where the syntax allows.
 fn code_prefixes(syntax: &str) -> Vec<Box<[u8]>> {
-    let hir = regex_syntax::ParserBuilder::new()
-        .unicode(false)
-        .utf8(false)
-        .build()
-        .parse(syntax)
-        .expect("checked when loaded");
+    let hir = parsed(syntax);
     let mut extractor = regex_syntax::hir::literal::Extractor::new();
     extractor.limit_class(10).limit_literal_len(WINDOW_MIN).limit_total(20_000);
     let prefixes = extractor.extract(&hir);
@@ -345,10 +340,14 @@ fn code_prefixes(syntax: &str) -> Vec<Box<[u8]>> {
         .collect()
 }
 
+fn parsed(expression: &str) -> regex_syntax::hir::Hir {
+    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
+    parser.parse(expression).expect("checked when loaded")
+}
+
 /// The bytes that a match of `expression` may begin with; all of them where that is not told.
 pub fn first_bytes(expression: &str) -> [bool; 256] {
-    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
-    let hir = parser.parse(expression).expect("checked when loaded");
+    let hir = parsed(expression);
     let mut extractor = regex_syntax::hir::literal::Extractor::new();
     let first = extractor.limit_class(256).limit_literal_len(1).limit_total(256).extract(&hir);
     let mut begins = [true; 256];
